@@ -1,0 +1,27 @@
+"""Serve a text classifier from the MLflow Model Registry as one HTTP function, ``handle``.
+
+Importing this package imports neither mlflow, pandas, scikit-learn nor numpy, and reads no
+environment; asking for ``handle`` builds it from the environment, once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from function.handler import Handle
+
+    handle: Handle
+
+__all__ = ["__version__", "handle"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "handle":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from function.handler import create_handle
+    from function.settings import settings_or_exit
+
+    globals()["handle"] = created = create_handle(settings_or_exit())
+    return created

@@ -1,0 +1,105 @@
+"""Train the demo model and register it: a plain MLflow + scikit-learn script.
+
+TF-IDF over words and word pairs, then logistic regression. The ColumnTransformer makes the
+pipeline take what MLflow sends, a DataFrame with a ``text`` column.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.models import infer_signature
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline
+
+from function.demo.sentences import LABELS, read_sentences
+
+EXPERIMENT = "sentiment-demo"
+FOLDS = 5
+ARTIFACT_FOLDER = "mlartifacts"
+REQUIREMENTS = ("mlflow", "pandas", "scikit-learn", "skops")
+EXAMPLES = ["This product is amazing!", "Terrible service", "Just okay"]
+
+Report = Callable[[str], None]
+
+
+def build_pipeline() -> Pipeline:
+    """The unfitted pipeline; takes a DataFrame with a ``text`` column."""
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    return Pipeline(
+        [
+            ("features", ColumnTransformer([("tfidf", vectorizer, "text")])),
+            ("classifier", LogisticRegression(C=3, max_iter=1000)),
+        ]
+    )
+
+
+def train_and_register(tracking_uri: str, name: str, report: Report) -> str:
+    """Train, log, register, move to Production and alias as champion; returns the version."""
+    # mlflow warns about stages (deprecated, and what MODEL_URI's default names) and about schema
+    # inference on its way; neither is news to who runs a demo.
+    warnings.simplefilter("ignore")
+    sentences = read_sentences()
+    texts = pd.DataFrame({"text": [sentence.text for sentence in sentences]})
+    labels = [sentence.label for sentence in sentences]
+    report(f"{len(sentences)} labelled sentences; {FOLDS}-fold cross-validation ...")
+    metrics, confusion = cross_validate(texts, labels)
+    report(f"accuracy {metrics['cv_accuracy']:.3f}, macro F1 {metrics['cv_macro_f1']:.3f}")
+    report(confusion)
+    report("training on all sentences ...")
+    pipeline = build_pipeline().fit(texts, labels)
+    report(f"logging and registering {name} at {tracking_uri} ...")
+    return _register(tracking_uri, name, pipeline, metrics, confusion)
+
+
+def cross_validate(texts: pd.DataFrame, labels: list[str]) -> tuple[dict[str, float], str]:
+    """Accuracy, macro F1 and the confusion matrix (rows true, columns predicted) as text."""
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    predicted = cross_val_predict(build_pipeline(), texts, labels, cv=folds)
+    metrics = {
+        "cv_accuracy": float(accuracy_score(labels, predicted)),
+        "cv_macro_f1": float(f1_score(labels, predicted, average="macro")),
+        "sentences": float(len(labels)),
+    }
+    matrix = confusion_matrix(labels, predicted, labels=list(LABELS))
+    frame = pd.DataFrame(matrix, index=[f"true {label}" for label in LABELS], columns=list(LABELS))
+    return metrics, frame.to_string()
+
+
+def _register(
+    tracking_uri: str, name: str, pipeline: Pipeline, metrics: dict[str, float], confusion: str
+) -> str:
+    mlflow.set_tracking_uri(tracking_uri)
+    client = MlflowClient()
+    if client.get_experiment_by_name(EXPERIMENT) is None:
+        local = tracking_uri.startswith("sqlite:")
+        client.create_experiment(EXPERIMENT, os.path.abspath(ARTIFACT_FOLDER) if local else None)
+    mlflow.set_experiment(EXPERIMENT)
+    example = pd.DataFrame({"text": EXAMPLES})
+    with mlflow.start_run():
+        mlflow.log_params({"C": 3, "ngram_range": "1-2", "sublinear_tf": True, "folds": FOLDS})
+        mlflow.log_metrics(metrics)
+        mlflow.log_text(confusion, "confusion_matrix.txt")
+        logged: Any = mlflow.sklearn.log_model(
+            pipeline,
+            name="model",
+            signature=infer_signature(example, pipeline.predict(example)),
+            input_example=example,
+            registered_model_name=name,
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
+        )
+    registered = str(logged.registered_model_version)
+    client.transition_model_version_stage(name, registered, "Production")
+    client.set_registered_model_alias(name, "champion", registered)
+    return registered

@@ -1,0 +1,113 @@
+"""The error tree, each class with its HTTP status, and its one rendering (RFC 9457).
+
+A detail is written for the client or the operator who reads it: it never holds a stack trace,
+a secret or the request's own text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any, ClassVar
+
+PROBLEM_JSON = "application/problem+json"
+
+
+class InvalidSetting(Exception):
+    """A bad environment variable; stops the start with one line."""
+
+    def __init__(self, name: str, value: str, expected: str) -> None:
+        super().__init__(f"{name}={value!r} is not valid: expected {expected}")
+
+
+class ServiceError(Exception):
+    """Anything that ends a request early; the root of the tree and the catch-all 500."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal Server Error"
+    slug: ClassVar[str] = "internal-error"
+
+    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+    def problem(self, request_id: str) -> dict[str, Any]:
+        """The RFC 9457 problem object."""
+        return {
+            "type": f"urn:problem-type:{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+        }
+
+
+class MalformedRequest(ServiceError):
+    status, title, slug = 400, "Bad Request", "malformed-request"
+
+
+class UnknownPath(ServiceError):
+    status, title, slug = 404, "Not Found", "unknown-path"
+
+
+class MethodNotAllowed(ServiceError):
+    status, title, slug = 405, "Method Not Allowed", "method-not-allowed"
+
+    def __init__(self, allow: str) -> None:
+        super().__init__(f"This path answers {allow}.", headers={"Allow": allow})
+
+
+class NotAcceptable(ServiceError):
+    status, title, slug = 406, "Not Acceptable", "not-acceptable"
+
+
+class BodyTooLarge(ServiceError):
+    status, title, slug = 413, "Content Too Large", "body-too-large"
+
+
+class UnsupportedMediaType(ServiceError):
+    status, title, slug = 415, "Unsupported Media Type", "unsupported-media-type"
+
+
+class InvalidInput(ServiceError):
+    """Well-formed JSON that is not what the endpoint takes.
+
+    ``errors`` holds one ``{"pointer", "detail"}`` per fault, the pointer as in RFC 6901.
+    """
+
+    status, title, slug = 422, "Unprocessable Content", "invalid-input"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        first = errors[:3]
+        super().__init__("; ".join(f"{e['pointer'] or 'body'}: {e['detail']}" for e in first))
+        self.errors = errors
+
+    def problem(self, request_id: str) -> dict[str, Any]:
+        return {**super().problem(request_id), "errors": self.errors}
+
+
+class ModelOutputError(ServiceError):
+    """The model returned something that is not one prediction per text.
+
+    What it returned is in ``returned``, for the log and never for the response.
+    """
+
+    slug: ClassVar[str] = "model-output"
+
+    def __init__(self, returned: str) -> None:
+        super().__init__("The model's output could not be read as one prediction per text.")
+        self.returned = returned
+
+
+class ModelUnavailable(ServiceError):
+    """The model is not loaded (yet); the client may come back after ``Retry-After`` seconds."""
+
+    status, title, slug = 503, "Service Unavailable", "model-unavailable"
+
+    def __init__(self, detail: str, retry_after_seconds: float) -> None:
+        super().__init__(detail, headers={"Retry-After": str(max(1, ceil(retry_after_seconds)))})
+
+
+class ModelLoadError(Exception):
+    """Why a model could not be loaded, in words an operator can act on: the 503's detail."""

@@ -1,0 +1,1 @@
+"""Loading a model and asking it; knows nothing of HTTP."""

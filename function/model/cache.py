@@ -1,0 +1,103 @@
+"""The model cache: loaded lazily and once, awaited by many, failures remembered and retried.
+
+The load runs in a thread of its own, so that a readiness probe can start it without waiting and
+a cold request can stop waiting without stopping the load.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from function.errors import ModelUnavailable, ServiceError
+from function.model.loader import LoadedModel, LoadFailure
+
+Load = Callable[[], LoadedModel]
+
+
+class ModelCache:
+    """Holds one model; ``load`` is called once at a time and never again after it succeeded."""
+
+    def __init__(self, load: Load, retry_seconds: float) -> None:
+        self._load = load
+        self._retry_seconds = retry_seconds
+        self._lock = threading.Lock()
+        self._model: LoadedModel | None = None
+        self._failure: ServiceError | None = None
+        self._failed_at = 0.0
+        self._attempt: threading.Event | None = None
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """The model if it is loaded; asking loads nothing."""
+        return self._model
+
+    @property
+    def loading(self) -> bool:
+        """Whether a load is under way."""
+        return self._attempt is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last load failed."""
+        return self._failure is not None
+
+    def get(self, wait_seconds: float) -> LoadedModel:
+        """The model, loading it or waiting for the load under way.
+
+        Raises ModelUnavailable (503) when the load fails or takes longer than ``wait_seconds``;
+        within the pause after a failure, at once.
+        """
+        if self._model is not None:
+            return self._model
+        attempt = self.start()
+        finished = attempt.wait(wait_seconds) if attempt is not None else True
+        if self._model is not None:
+            return self._model
+        if finished:
+            raise self._remembered()
+        raise ModelUnavailable("The model is still loading.", retry_after_seconds=1)
+
+    def start(self) -> threading.Event | None:
+        """Begin a load unless one is under way, done, or failed a moment ago; does not wait.
+
+        Returns what is set when the attempt under way has ended, or None where there is none.
+        """
+        with self._lock:
+            if self._model is not None or (self._attempt is None and self._pause() > 0):
+                return None
+            if self._attempt is None:
+                self._attempt = threading.Event()
+                threading.Thread(target=self._run, name="model-load", daemon=True).start()
+            return self._attempt
+
+    def unavailable(self) -> ServiceError:
+        """Why there is no model right now, as the error to answer with."""
+        if self.failed and not self.loading:
+            return self._remembered()
+        return ModelUnavailable("The model is still loading.", retry_after_seconds=1)
+
+    def _run(self) -> None:
+        model, failure = None, None
+        try:
+            model = self._load()
+        except LoadFailure as exc:
+            failure = exc.answer
+        with self._lock:
+            self._model, self._failure = model, failure
+            self._failed_at = time.monotonic()
+            attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.set()
+
+    def _remembered(self) -> ServiceError:
+        if isinstance(self._failure, ModelUnavailable):
+            return ModelUnavailable(self._failure.detail, self._pause())
+        return self._failure or ModelUnavailable("The model is still loading.", 1)
+
+    def _pause(self) -> float:
+        """Seconds until the next load may start."""
+        if self._failure is None:
+            return 0.0
+        return self._failed_at + self._retry_seconds - time.monotonic()

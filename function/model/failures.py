@@ -1,0 +1,80 @@
+"""What went wrong in mlflow, in one sentence an operator can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from function.errors import ModelLoadError
+
+_USERINFO = re.compile(r"//[^/@\s]+@")
+_LONGEST_MESSAGE = 300
+
+
+def explain(exc: Exception, subject: str, folder: Path | None = None) -> str:
+    """The detail for a failure while working on ``subject``; ``folder`` is the model's own."""
+    chain = list(_chain(exc))
+    for link in chain:
+        if isinstance(link, ImportError) and link.name:
+            package = link.name.partition(".")[0]
+            return (
+                f"{subject}: the Python package {package!r} is missing or does not fit. Install"
+                f" it beside the service (the model's own requirements.txt names its version)."
+            )
+    if any(type(link).__name__ in ("ConnectionError", "ConnectTimeout") for link in chain):
+        return (
+            "The MLflow server cannot be reached. Check MLFLOW_TRACKING_URI and that the server"
+            " is up; the load is tried again."
+        )
+    message = _first_line(exc)
+    if "database schema" in message:
+        return (
+            f"The MLflow database was written by another MLflow version than {_version('mlflow')}:"
+            f" {message} Upgrade it with 'mlflow db upgrade', or install its MLflow version."
+        )
+    code = getattr(exc, "error_code", "")
+    if code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
+        return f"{subject}: {message} Check MODEL_URI and MLFLOW_TRACKING_URI."
+    return f"{subject}: {type(exc).__name__}: {message}{_versions(folder)}"
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _first_line(exc: Exception) -> str:
+    text = _USERINFO.sub("//", str(exc)).strip()
+    line = text.splitlines()[0][:_LONGEST_MESSAGE] if text else "no message"
+    return line if line.endswith((".", "!", "?")) else line + "."
+
+
+def _versions(folder: Path | None) -> str:
+    """Which versions the model was logged with, where they are not the ones installed here."""
+    if folder is None:
+        return ""
+    from function.model import modelfile
+
+    try:
+        details = modelfile.read(folder)
+    except ModelLoadError:
+        return ""
+    logged = {"mlflow": details["mlflow_version"], "scikit-learn": details["sklearn_version"]}
+    differing = [
+        f"{package} {wanted} (here: {_version(package)})"
+        for package, wanted in logged.items()
+        if wanted and wanted != _version(package)
+    ]
+    return f" The model was logged with {', '.join(differing)}." if differing else ""
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-skinny"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "not installed"

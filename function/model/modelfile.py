@@ -1,0 +1,72 @@
+"""The MLmodel file and the examples beside it: what a downloaded model says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from function.errors import ModelLoadError
+
+TEXT_COLUMN = "text"
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The MLmodel facts the service uses: ids, flavours, versions, signature, size in bytes."""
+    path = folder / "MLmodel"
+    if not path.is_file():
+        raise ModelLoadError(
+            f"{folder} is not an MLflow model: it has no MLmodel file. Point MODEL_URI at the"
+            " folder or run path that the model was logged to."
+        )
+    import yaml
+
+    facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    flavours = facts.get("flavors") or {}
+    signature = facts.get("signature") or {}
+    return {
+        "run_id": facts.get("run_id"),
+        "model_id": facts.get("model_id"),
+        "flavours": sorted(flavours),
+        "loader_module": (flavours.get("python_function") or {}).get("loader_module"),
+        "mlflow_version": facts.get("mlflow_version"),
+        "sklearn_version": (flavours.get("sklearn") or {}).get("sklearn_version"),
+        "signature": {
+            side: json.loads(signature[side]) if signature.get(side) else None
+            for side in ("inputs", "outputs")
+        },
+        "size_bytes": sum(item.stat().st_size for item in folder.rglob("*") if item.is_file()),
+    }
+
+
+def flavour(details: dict[str, Any]) -> str:
+    """``sklearn`` where pyfunc would only wrap the estimator, else ``pyfunc``."""
+    native = "sklearn" in details["flavours"] and details["loader_module"] == "mlflow.sklearn"
+    return "sklearn" if native else "pyfunc"
+
+
+def text_column(details: dict[str, Any]) -> str:
+    """The input column's name: the signature's only one, else ``text``."""
+    inputs = details["signature"]["inputs"] or []
+    names = [column.get("name") for column in inputs if column.get("name")]
+    return str(names[0]) if len(names) == 1 else TEXT_COLUMN
+
+
+def example_text(folder: Path) -> str | None:
+    """The first string of the logged input example, or None where there is none."""
+    path = folder / "serving_input_example.json"
+    try:
+        return _first_text(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _first_text(example: Any) -> str | None:
+    """Search the values of MLflow's scoring payload, skipping the column names."""
+    if isinstance(example, str):
+        return example if example.strip() else None
+    if isinstance(example, dict):
+        values = [value for key, value in example.items() if key != "columns"]
+    else:
+        values = example if isinstance(example, list) else []
+    return next(filter(None, map(_first_text, values)), None)

@@ -1,0 +1,1 @@
+"""Wire formats: bytes <-> texts and predictions, one module per protocol."""

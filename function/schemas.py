@@ -1,0 +1,83 @@
+"""pydantic models of the native API: what its bodies hold, with limits and examples.
+
+Limits that are settings (text length, batch size) come in as validation context, so that one
+set of models serves every configuration.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+
+def _limits(info: ValidationInfo) -> Any:
+    return info.context
+
+
+def _text_within_limits(text: str, info: ValidationInfo) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "the text is blank")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # JSON can spell lone surrogates; no text has them
+        raise PydanticCustomError("unicode", "the text is not valid Unicode") from None
+    limit = _limits(info)["max_text_length"]
+    if len(text) > limit:
+        raise PydanticCustomError(
+            "too_long",
+            "the text has {length} characters, more than MAX_TEXT_LENGTH={limit}",
+            {"length": len(text), "limit": limit},
+        )
+    return text
+
+
+def _batch_within_limits(texts: list[Any], info: ValidationInfo) -> list[Any]:
+    limit = _limits(info)["max_batch_size"]
+    if len(texts) > limit:
+        raise PydanticCustomError(
+            "too_long",
+            "the batch has {length} texts, more than MAX_BATCH_SIZE={limit}",
+            {"length": len(texts), "limit": limit},
+        )
+    return texts
+
+
+Text = Annotated[str, AfterValidator(_text_within_limits)]
+
+
+class _Schema(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+
+class PredictRequest(_Schema):
+    """One text to classify."""
+
+    text: Text = Field(examples=["This product is amazing!"])
+    return_scores: bool = Field(False, description="Also return the probability of each label.")
+
+
+class BatchRequest(_Schema):
+    """Texts to classify, answered in this order."""
+
+    texts: Annotated[list[Text], Field(min_length=1), AfterValidator(_batch_within_limits)] = Field(
+        examples=[["This product is amazing!", "Terrible service", "Just okay"]]
+    )
+    return_scores: bool = Field(False, description="Also return the probability of each label.")
+
+
+class PredictionResponse(_Schema):
+    """One text's label; ``confidence`` is its probability, null where the model gives none."""
+
+    text: str
+    sentiment: str
+    confidence: float | None
+    model_version: str | None
+    scores: dict[str, float] | None = None
+
+
+class BatchResponse(_Schema):
+    """One prediction per text, in input order."""
+
+    predictions: list[PredictionResponse]

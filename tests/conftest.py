@@ -1,0 +1,85 @@
+"""Fixtures: a real registry with small real models, the real app, live servers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import functions_framework
+import pytest
+from flask.testing import FlaskClient
+
+import function
+from tests.processes import LiveServer, free_port, start_process
+from tests.registry import Registry, build_registry
+
+ROOT = Path(__file__).parents[1]
+
+AppFactory = Callable[..., FlaskClient]
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """A sqlite registry with three versions of one small model."""
+    folder = tmp_path_factory.mktemp("registry")
+    return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``python -m function.demo`` was run, with its output in demo.log."""
+    folder = tmp_path_factory.mktemp("demo")
+    with (folder / "demo.log").open("wb") as log:
+        subprocess.run(
+            [sys.executable, "-m", "function.demo"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            check=True,
+        )
+    return folder
+
+
+@pytest.fixture
+def create_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppFactory]:
+    """Functions Framework's own app around a fresh ``handle``, under the given environment."""
+
+    def create(**environ: str) -> FlaskClient:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        vars(function).pop("handle", None)
+        return functions_framework.create_app("handle", str(ROOT / "main.py")).test_client()
+
+    yield create
+    vars(function).pop("handle", None)
+
+
+@pytest.fixture
+def client(create_app: AppFactory, registry: Registry) -> FlaskClient:
+    """The app in front of the registered model."""
+    return create_app(**registry.environ)
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
+    """Start ``functions-framework`` as a user would, on a free port; stopped after the test."""
+    started: list[LiveServer] = []
+
+    def start(**environ: str) -> LiveServer:
+        port = free_port()
+        command = [
+            str(Path(sys.executable).with_name("functions-framework")),
+            "--target=handle",
+            f"--port={port}",
+            "--host=127.0.0.1",
+        ]
+        server = start_process(command, ROOT, {**os.environ, **environ}, port, tmp_path)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()

@@ -1,0 +1,96 @@
+"""Real processes for tests: start, wait until they answer, read their output, stop."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Reply(NamedTuple):
+    """A response of a live server."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class LiveServer:
+    """A server process on loopback, its output going to a file."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    output: Path
+
+    def request(
+        self,
+        path: str,
+        payload: Any = None,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        method: str | None = None,
+    ) -> Reply:
+        """GET, or POST where there is a payload; an error status is a reply like any other."""
+        if payload is not None:
+            data = json.dumps(payload).encode()
+        request = urllib.request.Request(
+            self.url + path,
+            data=data,
+            headers={"Content-Type": "application/json", **(headers or {})},
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:
+                return Reply(response.status, dict(response.headers), response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, dict(error.headers), error.read())
+
+    def records(self) -> list[dict[str, Any]]:
+        """What the server logged so far; every line of its output must be JSON."""
+        return [json.loads(line) for line in self.output.read_text().splitlines() if line]
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the exit status."""
+        self.process.terminate()
+        return self.process.wait(timeout=30)
+
+
+def free_port() -> int:
+    """A port of loopback that was free a moment ago."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def start_process(
+    command: list[str], folder: Path, environ: Mapping[str, str], port: int, tmp_path: Path
+) -> LiveServer:
+    """Start a server and wait until it accepts connections."""
+    output = tmp_path / f"server-{port}.log"
+    errors = tmp_path / f"server-{port}.err"
+    with output.open("wb") as out, errors.open("wb") as err:
+        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=err)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{command} ended: {errors.read_text()}{output.read_text()}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return LiveServer(process, f"http://127.0.0.1:{port}", output)
+        time.sleep(0.05)
+    process.kill()
+    raise RuntimeError(f"{command} did not listen in time: {errors.read_text()}")

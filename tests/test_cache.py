@@ -1,0 +1,112 @@
+"""The model cache alone: one load, many waiters, failures remembered for a while."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from function.errors import ModelOutputError, ModelUnavailable, ServiceError
+from function.model.cache import ModelCache
+from function.model.lineage import Lineage
+from function.model.loader import LoadedModel, LoadFailure
+from function.model.predictor import Prediction
+
+
+class Echo:
+    """The smallest predictor."""
+
+    engine = "echo"
+    labels = None
+
+    def predict(self, texts: object) -> list[Prediction]:
+        return []
+
+
+LOADED = LoadedModel(Echo(), Lineage("models:/m/1", "models:/m/1"), {})
+
+
+class Source:
+    """Loads slowly, failing as often as told, and counts."""
+
+    def __init__(self, failures: int = 0, answer: ServiceError | None = None) -> None:
+        self.calls = 0
+        self.failures = failures
+        self.answer = answer or ModelUnavailable("registry down", 1)
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def __call__(self) -> LoadedModel:
+        self.calls += 1
+        self.gate.wait(10)
+        if self.calls <= self.failures:
+            raise LoadFailure(self.answer)
+        return LOADED
+
+
+def test_fifty_cold_requests_cause_one_load_and_all_get_the_model() -> None:
+    source = Source()
+    source.gate.clear()
+    cache = ModelCache(source, retry_seconds=1)
+    with ThreadPoolExecutor(50) as pool:
+        waiting = [pool.submit(cache.get, 10) for _ in range(50)]
+        assert cache.loading
+        source.gate.set()
+        assert all(future.result() is LOADED for future in waiting)
+    assert source.calls == 1
+    assert not cache.loading
+
+
+def test_all_waiters_are_told_of_a_failed_load() -> None:
+    source = Source(failures=1)
+    source.gate.clear()
+    cache = ModelCache(source, retry_seconds=60)
+    with ThreadPoolExecutor(10) as pool:
+        waiting = [pool.submit(cache.get, 10) for _ in range(10)]
+        source.gate.set()
+        for future in waiting:
+            with pytest.raises(ModelUnavailable, match="registry down"):
+                future.result()
+    assert source.calls == 1
+    assert cache.failed
+
+
+def test_within_the_pause_the_failure_is_remembered_with_the_time_left() -> None:
+    cache = ModelCache(Source(failures=9), retry_seconds=30)
+    with pytest.raises(ModelUnavailable):
+        cache.get(10)
+    started = time.monotonic()
+    with pytest.raises(ModelUnavailable) as caught:
+        cache.get(10)
+    assert time.monotonic() - started < 5
+    assert 1 <= int(caught.value.headers["Retry-After"]) <= 30
+
+
+def test_after_the_pause_the_next_request_loads_again() -> None:
+    source = Source(failures=1)
+    cache = ModelCache(source, retry_seconds=0)
+    with pytest.raises(ModelUnavailable):
+        cache.get(10)
+    assert cache.get(10) is LOADED
+    assert not cache.failed
+
+
+def test_a_request_stops_waiting_while_the_load_goes_on() -> None:
+    source = Source()
+    source.gate.clear()
+    cache = ModelCache(source, retry_seconds=1)
+    with pytest.raises(ModelUnavailable, match="still loading"):
+        cache.get(0.01)
+    source.gate.set()
+    assert cache.get(10) is LOADED
+    assert source.calls == 1
+
+
+def test_a_model_that_answers_nonsense_keeps_its_own_error() -> None:
+    cache = ModelCache(Source(failures=9, answer=ModelOutputError("a goat")), retry_seconds=60)
+    for _ in range(2):
+        with pytest.raises(ModelOutputError) as caught:
+            cache.get(10)
+        assert caught.value.status == 500

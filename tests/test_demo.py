@@ -1,0 +1,104 @@
+"""The demo: the sentences themselves, and the model trained, registered and served from them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from function.demo.sentences import LABELS, read_sentences
+from tests.conftest import ROOT, AppFactory
+
+
+def run_demo(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """``python -m function.demo`` in an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "function.demo", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
+def test_the_sentences_are_many_balanced_and_distinct() -> None:
+    sentences = read_sentences()
+    counts = Counter(sentence.label for sentence in sentences)
+    assert len(sentences) >= 1_200
+    assert set(counts) == set(LABELS)
+    assert min(counts.values()) > 0.9 * max(counts.values())
+    assert len({sentence.text.casefold() for sentence in sentences}) == len(sentences)
+    assert all(sentence.text == sentence.text.strip() != "" for sentence in sentences)
+
+
+def test_the_sentences_are_no_template_family() -> None:
+    openings = Counter(
+        tuple(sentence.text.casefold().split()[:3])
+        for sentence in read_sentences()
+        if len(sentence.text.split()) > 5
+    )
+    opening, most = openings.most_common(1)[0]
+    assert most < 40, opening
+
+
+def test_the_demo_reports_accuracy_and_confusion_as_it_goes(demo_folder: Path) -> None:
+    output = (demo_folder / "demo.log").read_text()
+    assert "cross-validation" in output
+    assert "accuracy 0." in output
+    assert "true negative" in output
+    assert "registered prod-sentiment-classifier version 1" in output
+
+
+def test_the_registered_model_has_what_a_registry_should_show(demo_folder: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{demo_folder}/mlflow.db")
+    version = client.get_model_version_by_alias("prod-sentiment-classifier", "champion")
+    assert (version.version, version.current_stage) in {("1", "Production"), (1, "Production")}
+    metrics = client.get_run(version.run_id).data.metrics
+    assert metrics["cv_accuracy"] > 0.75
+    assert (demo_folder / "mlartifacts").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentiment"),
+    [
+        ("This product is amazing!", "positive"),
+        ("Terrible service", "negative"),
+        ("Just okay", "neutral"),
+        ("not good at all", "negative"),
+        ("Slow, but worth it", "positive"),
+    ],
+)
+def test_the_demo_model_reads_plain_sentences_right(
+    create_app: AppFactory, demo_folder: Path, text: str, sentiment: str
+) -> None:
+    client = create_app(MLFLOW_TRACKING_URI=f"sqlite:///{demo_folder}/mlflow.db")
+    answer = client.post("/predict", json={"text": text}).json
+    assert answer["sentiment"] == sentiment
+    assert 0.5 < answer["confidence"] < 1
+
+
+def test_if_missing_trains_nothing_where_the_model_is_registered(demo_folder: Path) -> None:
+    before = (demo_folder / "mlflow.db").read_bytes()
+    assert run_demo(demo_folder, "--if-missing").stdout == ""
+    assert (demo_folder / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{"MODEL_URI": "models:/my-own/1"}, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}],
+)
+def test_if_missing_never_trains_into_a_users_own_registry(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
+    assert run_demo(tmp_path, "--if-missing", **environ).stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_has_examples(tmp_path: Path) -> None:
+    assert "examples:" in run_demo(tmp_path, "--help").stdout

@@ -1,0 +1,53 @@
+"""What importing and answering cost: heavy packages stay out until a model needs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops"}
+
+
+def modules_after(statements: str) -> set[str]:
+    """The top-level modules a fresh interpreter has loaded after running ``statements``."""
+    script = f"{statements}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return {name.partition(".")[0] for name in json.loads(ended.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "import function",
+        "from function import handle",
+        "import function.model.cache, function.model.outputs, function.model.predictors",
+        "import functions_framework as ff\nff.create_app('handle', 'main.py')",
+    ],
+)
+def test_importing_loads_nothing_heavy(statements: str) -> None:
+    assert not modules_after(statements) & HEAVY
+
+
+def test_a_plain_prediction_request_is_read_without_pydantic() -> None:
+    statements = (
+        "import functions_framework as ff\n"
+        "from function.protocols import native\n"
+        "from function.settings import Settings\n"
+        "ff.create_app('handle', 'main.py')\n"
+        'assert native.parse_predict(b\'{"text": "hello"}\', Settings()) == ("hello", False)'
+    )
+    assert "pydantic" not in modules_after(statements)
+
+
+def test_importing_the_package_reads_no_environment() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "import function"], cwd=ROOT, env={"PORT": "not a port"}
+    )
+    assert ended.returncode == 0

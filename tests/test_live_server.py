@@ -1,0 +1,82 @@
+"""A live ``functions-framework`` process, started as the README says."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.processes import LiveServer
+from tests.registry import Registry
+
+StartServer = Callable[..., LiveServer]
+
+
+def test_a_cold_crowd_is_answered_and_the_log_is_json(
+    start_server: StartServer, registry: Registry
+) -> None:
+    server = start_server(**registry.environ)
+    with ThreadPoolExecutor(50) as pool:
+        texts = [f"I love number {number}" for number in range(50)]
+        replies = list(pool.map(lambda text: server.request("/predict", {"text": text}), texts))
+    assert [reply.status for reply in replies] == [200] * 50
+    assert [reply.json["text"] for reply in replies] == texts
+    messages = [record["message"] for record in server.records()]
+    assert messages.count("model load started") == 1
+    assert messages.count("POST /predict 200") == 50
+
+
+def test_readiness_comes_by_asking(start_server: StartServer, registry: Registry) -> None:
+    server = start_server(**registry.environ)
+    assert server.request("/health/ready").status == 503
+    deadline = time.monotonic() + 60
+    while server.request("/health/ready").status != 200 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert server.request("/health").json["status"] == "healthy"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("size", [1_048_577, 8_000_000])
+def test_a_body_over_the_limit_is_413_and_the_server_lives_on(
+    start_server: StartServer, chunked: bool, size: int
+) -> None:
+    server = start_server()
+    body: Any = (b"x" * 65_536 for _ in range(size // 65_536 + 1)) if chunked else b"x" * size
+    reply = server.request("/predict", data=body, method="POST")
+    assert (reply.status, reply.headers["Content-Type"]) == (413, "application/problem+json")
+    assert server.request("/health").status == 200
+
+
+def test_a_chunked_body_within_the_limit_is_read(
+    start_server: StartServer, registry: Registry
+) -> None:
+    server = start_server(**registry.environ)
+    pieces = iter([b'{"text": ', b'"I love it"}'])
+    reply = server.request("/predict", data=pieces, method="POST")
+    assert (reply.status, reply.json["sentiment"]) == (200, "positive")
+
+
+def test_one_connection_serves_good_and_bad_requests_in_turn(
+    start_server: StartServer, registry: Registry
+) -> None:
+    server = start_server(**registry.environ)
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+    statuses = []
+    for body in (b'{"text": "fine"}', b"{", b'{"text": ""}', b'{"text": "fine"}'):
+        connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+    connection.close()
+    assert statuses == [200, 400, 422, 200]
+
+
+def test_sigterm_ends_an_idle_server_cleanly(start_server: StartServer) -> None:
+    server = start_server()
+    assert server.request("/health").status == 200
+    assert server.stop() == 0

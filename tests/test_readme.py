@@ -1,0 +1,108 @@
+"""The README is true: its examples are run, its tables and commands compared with the code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from flask.testing import FlaskClient
+
+from function.routes import ROUTES
+from tests.conftest import ROOT, AppFactory
+
+README = (ROOT / "README.md").read_text()
+
+# What differs from run to run; the examples show one of these, tests only that it is there.
+VOLATILE = {
+    "request_id",
+    "run_id",
+    "model_id",
+    "loaded_at",
+    "size_bytes",
+    "load_timings_seconds",
+    "mlflow_version",
+}
+
+
+class Example(NamedTuple):
+    """One ``$ curl`` of the README and the output shown below it."""
+
+    command: str
+    output: str
+
+    @property
+    def path(self) -> str:
+        return re.search(r"localhost:8080(/[^\s']*)?", self.command)[1] or "/"  # type: ignore[index]
+
+
+EXAMPLES = [
+    Example(command.replace("\\\n", " "), output)
+    for command, output in re.findall(
+        r"^\$ (curl (?:.*\\\n)*.*)\n((?:(?!\$ |```).*\n)*)", README, re.MULTILINE
+    )
+]
+
+
+def run(client: FlaskClient, example: Example) -> Any:
+    """Do what the curl command does."""
+    words = shlex.split(example.command)
+    options = dict(zip(words, words[1:], strict=False))
+    data = options.get("-d")
+    headers = dict([options["-H"].split(": ")]) if "-H" in options else {}
+    method = options.get("-X", "POST" if data else "GET")
+    return client.open(example.path, method=method, data=data, headers=headers)
+
+
+def assert_alike(shown: Any, real: Any, key: str = "") -> None:
+    """Same keys and values, but for what changes with every run."""
+    if key in VOLATILE:
+        assert type(shown) is type(real), key
+    elif isinstance(shown, dict):
+        assert list(shown) == list(real), key
+        for name in shown:
+            assert_alike(shown[name], real[name], name)
+    elif isinstance(shown, list):
+        assert len(shown) == len(real), key
+        for one, other in zip(shown, real, strict=True):
+            assert_alike(one, other, key)
+    elif isinstance(shown, float):
+        assert shown == pytest.approx(real, abs=0.01), key
+    else:
+        assert shown == real, key
+
+
+@pytest.fixture
+def demo_client(create_app: AppFactory, demo_folder: Path) -> FlaskClient:
+    client = create_app(MLFLOW_TRACKING_URI=f"sqlite:///{demo_folder}/mlflow.db")
+    client.get("/models/info")
+    return client
+
+
+def test_every_route_has_an_example() -> None:
+    assert {example.path for example in EXAMPLES} >= set(ROUTES)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.path for example in EXAMPLES])
+def test_each_example_gives_what_the_readme_shows(
+    demo_client: FlaskClient, example: Example
+) -> None:
+    reply = run(demo_client, example)
+    assert_alike(json.loads(example.output), reply.json)
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("run", "test"):
+        assert f"make {target}" in README
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_demo_accuracy_shown_is_what_training_reports(demo_folder: Path) -> None:
+    output = (demo_folder / "demo.log").read_text()
+    reported = float(re.search(r"accuracy (0\.\d+)", output)[1])  # type: ignore[index]
+    shown = float(re.search(r"Cross-validated accuracy[^\d]+([\d.]+) %", README)[1])  # type: ignore[index]
+    assert shown == pytest.approx(100 * reported, abs=1)

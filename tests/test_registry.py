@@ -1,0 +1,106 @@
+"""Every form of MODEL_URI, from every kind of tracking store, loads the right version."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.conftest import AppFactory
+from tests.processes import LiveServer, free_port, start_process
+from tests.registry import NAME, Registry, build_registry
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A real ``mlflow server`` process, artifacts through its proxy."""
+    folder, port = tmp_path_factory.mktemp("mlflow-server"), free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
+        *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
+        f"--artifacts-destination={folder}/artifacts",
+    ]
+    server = start_process(command, folder, os.environ, port, folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def server_registry(mlflow_server: LiveServer) -> Registry:
+    return build_registry(mlflow_server.url, None)
+
+
+@pytest.fixture(scope="module")
+def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        yield build_registry(str(tmp_path_factory.mktemp("legacy") / "mlruns"), None)
+
+
+@pytest.fixture(params=["registry", "server_registry", "folder_registry"])
+def any_registry(request: pytest.FixtureRequest) -> Registry:
+    """The same versions in sqlite, behind a server, and in a folder."""
+    found: Registry = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("form", "version", "stage", "aliases"),
+    [
+        ("models:/{name}/Production", "2", "Production", ["champion"]),
+        ("models:/{name}@champion", "2", "Production", ["champion"]),
+        ("models:/{name}/1", "1", "Archived", []),
+        ("models:/{name}/latest", "3", None, []),
+        ("models:/{model_id}", "2", "Production", ["champion"]),
+        ("runs:/{run_id}/model", "2", "Production", ["champion"]),
+    ],
+)
+def test_each_model_uri_form_reports_version_run_stage_and_aliases(
+    create_app: AppFactory,
+    any_registry: Registry,
+    form: str,
+    version: str,
+    stage: str | None,
+    aliases: list[str],
+) -> None:
+    ids = {"model_id": any_registry.model_id, "run_id": any_registry.run_id}
+    uri = form.format(name=NAME, **ids)
+    client = create_app(MLFLOW_TRACKING_URI=any_registry.tracking_uri, MODEL_URI=uri)
+    reply = client.post("/predict", json={"text": "I love it"})
+    assert reply.status_code == 200, reply.text
+    assert (reply.json["sentiment"], reply.json["model_version"]) == ("positive", version)
+    info = client.get("/models/info").json
+    assert info["model_uri"] == uri
+    assert (info["model_name"], info["version"]) == (NAME, version)
+    assert (info["stage"], info["aliases"]) == (stage, aliases)
+    assert info["run_id"]
+    if version == "2":
+        assert (info["run_id"], info["model_id"]) == (any_registry.run_id, any_registry.model_id)
+
+
+def test_a_local_folder_is_served_and_shows_its_run(
+    create_app: AppFactory, registry: Registry
+) -> None:
+    mlflow.set_tracking_uri(registry.tracking_uri)
+    folder = mlflow.artifacts.download_artifacts(f"models:/{registry.model_id}")
+    client = create_app(MODEL_URI=folder, MLFLOW_TRACKING_URI=registry.tracking_uri)
+    assert client.post("/predict", json={"text": "I love it"}).json["sentiment"] == "positive"
+    info = client.get("/models/info").json
+    assert (info["version"], info["stage"], info["aliases"]) == (None, None, [])
+    assert (info["run_id"], info["model_id"]) == (registry.run_id, registry.model_id)
+
+
+def test_a_file_uri_is_served_without_any_tracking_store(
+    create_app: AppFactory, registry: Registry, tmp_path: Path
+) -> None:
+    mlflow.set_tracking_uri(registry.tracking_uri)
+    folder = mlflow.artifacts.download_artifacts(f"models:/{registry.model_id}")
+    nowhere = f"sqlite:///{tmp_path}/none.db"
+    client = create_app(MODEL_URI=f"file://{folder}", MLFLOW_TRACKING_URI=nowhere)
+    assert client.post("/predict", json={"text": "I love it"}).json["sentiment"] == "positive"
+    assert not (tmp_path / "none.db").exists()
