@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
 
 
+def clean_environ() -> dict[str, str]:
+    """The environment without what MLflow writes into it (its tracking URI, when told one)."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+
+
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``python -m function.demo`` was run, with its output in demo.log."""
@@ -36,7 +42,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(
             [sys.executable, "-m", "function.demo"],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**clean_environ(), "PYTHONPATH": str(ROOT)},
             stdout=log,
             check=True,
         )
@@ -55,6 +61,9 @@ def create_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppFactory]:
 
     yield create
     vars(function).pop("handle", None)
+    for thread in threading.enumerate():  # a load that outlives its test would log into the next
+        if thread.name == "model-load":
+            thread.join(60)
 
 
 @pytest.fixture
@@ -76,7 +85,7 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
             f"--port={port}",
             "--host=127.0.0.1",
         ]
-        server = start_process(command, ROOT, {**os.environ, **environ}, port, tmp_path)
+        server = start_process(command, ROOT, {**clean_environ(), **environ}, port, tmp_path)
         started.append(server)
         return server
 

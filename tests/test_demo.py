@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -12,7 +11,7 @@ import mlflow
 import pytest
 
 from function.demo.sentences import LABELS, read_sentences
-from tests.conftest import ROOT, AppFactory
+from tests.conftest import ROOT, AppFactory, clean_environ
 
 
 def run_demo(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +19,7 @@ def run_demo(folder: Path, *arguments: str, **environ: str) -> subprocess.Comple
     return subprocess.run(
         [sys.executable, "-m", "function.demo", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
+        env={**clean_environ(), "PYTHONPATH": str(ROOT), **environ},
         capture_output=True,
         text=True,
         check=True,
