@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import functions_framework
 import pytest
 from flask.testing import FlaskClient
 
 import function
+from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, start_process
 from tests.registry import Registry, build_registry
 
@@ -92,3 +96,27 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     yield start
     for server in started:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Callable[[Combination], Any]:
+    """From a combination of scikit-learn parts to its fitted model, each fitted once."""
+    return functools.cache(fit)
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Any:
+    """The most common combination, fitted."""
+    return fitted_pipeline()
+
+
+@pytest.fixture(scope="session")
+def combinations() -> Any:
+    """Every supported combination of parts."""
+    return COMBINATIONS
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """Random, and the same every time."""
+    return random.Random(20260)

@@ -1,0 +1,1 @@
+"""The compiled predictor and its files: text to prediction in the standard library only."""

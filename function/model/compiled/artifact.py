@@ -1,0 +1,248 @@
+"""The compiled model on disk: data only, complete or refused.
+
+    DIR/
+      SHA256SUMS      a line per file below, as sha256sum writes and checks them
+      manifest.json   format, byte order, lineage, labels, intercepts, decision, vectorizers
+      terms.0         the first vectorizer's terms, UTF-8, joined by a character none of them has
+      table.0         its packed rows (see linear.Vectorizer)
+      terms.1 ...     a FeatureUnion's further parts
+
+SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
+cut short, edited or mixed with another does not load. That guards against accidents, not against
+someone who recomputes the sums; but nothing in the folder can run.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from function.model.compiled.linear import LinearPredictor, Vectorizer, row_layout
+
+FORMAT = 1
+KIND = "compiled text classifier"
+SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
+REMEDY = "compile the model again, or copy the folder again as a whole"
+
+
+class CompiledModelError(Exception):
+    """A compiled model that cannot be read or written; the message says which file, why, and
+    what to do."""
+
+
+def save(directory: str | Path, predictor: LinearPredictor, lineage: Mapping[str, Any]) -> str:
+    """Write `predictor` to the folder `directory` and return the SHA-256 of its SHA256SUMS.
+
+    `lineage` is any JSON object: where the model came from. The folder appears whole, by a rename,
+    or not at all. An older compiled model there is replaced; anything else that is not an empty
+    folder raises CompiledModelError.
+    """
+    from function.model.compiled.folder import write_folder
+
+    target = Path(directory).resolve()
+    _refuse_to_clobber(target)
+    files = _render(predictor, lineage)
+    try:
+        write_folder(target, files)
+    except OSError as exc:
+        raise CompiledModelError(f"{target}: {exc.strerror}; choose another output folder") from exc
+    return sha256(files[SUMS]).hexdigest()
+
+
+def load(
+    directory: str | Path, labels: Mapping[str, str] | None = None
+) -> tuple[LinearPredictor, dict[str, Any]]:
+    """Return the predictor in the folder `directory`, and its lineage.
+
+    `labels` renames labels, as in compile_model; one it does not name stays.
+    Raises CompiledModelError for anything but a complete, unaltered folder of a format and byte
+    order this version reads.
+    """
+    folder = Path(directory)
+    raw = _read(folder, MANIFEST)
+    manifest = _parse_manifest(folder, raw)
+    sums = _read_sums(folder)
+    _check(folder, MANIFEST, raw, sums)
+    try:
+        with _collection_paused():
+            return _build(folder, manifest, sums, labels or {}), manifest["lineage"]
+    except (KeyError, TypeError, ValueError, IndexError, re.error) as exc:
+        raise _damaged(folder / MANIFEST, f"it does not describe a model ({exc!r})") from exc
+
+
+def digest(directory: str | Path) -> str:
+    """Return the SHA-256 of the folder's SHA256SUMS, and so of everything in it: what `save`
+    returned. Raises CompiledModelError where there is no such file."""
+    return sha256(_read(Path(directory), SUMS)).hexdigest()
+
+
+def _build(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    sums: Mapping[str, str],
+    names: Mapping[str, str],
+) -> LinearPredictor:
+    scores = len(manifest["intercepts"])
+    vectorizers = [
+        _load_vectorizer(folder, position, dict(spec), scores, sums)
+        for position, spec in enumerate(manifest["vectorizers"])
+    ]
+    return LinearPredictor(
+        labels=[names.get(label, label) for label in manifest["labels"]],
+        vectorizers=vectorizers,
+        intercepts=manifest["intercepts"],
+        decision=manifest["decision"],
+        binarize=manifest["binarize"],
+    )
+
+
+def _load_vectorizer(
+    folder: Path, position: int, spec: dict[str, Any], scores: int, sums: Mapping[str, str]
+) -> Vectorizer:
+    text, table = _read(folder, f"terms.{position}"), _read(folder, f"table.{position}")
+    _check(folder, f"terms.{position}", text, sums)
+    _check(folder, f"table.{position}", table, sums)
+    terms = text.decode("utf-8", "surrogatepass").split(spec.pop("separator"))
+    size = row_layout(scores).size
+    places = range(size, len(table), size)
+    vocabulary = dict(zip(terms, places, strict=True))
+    return Vectorizer(vocabulary=vocabulary, table=table, **spec)
+
+
+@contextmanager
+def _collection_paused() -> Iterator[None]:
+    """Nothing made while loading is garbage; scanning it over and over would cost a tenth more."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _parse_manifest(folder: Path, raw: bytes) -> dict[str, Any]:
+    """Refuse what this version cannot read first: a newer format may sum its files another way."""
+    try:
+        manifest = json.loads(raw)
+    except ValueError as exc:
+        raise _damaged(folder / MANIFEST, "it is not JSON") from exc
+    if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
+        raise _damaged(folder / MANIFEST, "it is not a compiled model's")
+    version = manifest.get("format")
+    if version != FORMAT:
+        raise CompiledModelError(
+            f"{folder / MANIFEST}: format {version!r}, and this version reads {FORMAT}; "
+            "compile the model with the version that serves it"
+        )
+    if manifest.get("byte_order") != sys.byteorder:
+        raise CompiledModelError(
+            f"{folder / MANIFEST}: written on a {manifest.get('byte_order')}-endian machine; "
+            f"compile the model on a {sys.byteorder}-endian one"
+        )
+    return manifest
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    """Return file name to digest."""
+    try:
+        lines = _read(folder, SUMS).decode("ascii").splitlines(keepends=True)
+        pairs = [line.split("  ") for line in lines]
+        sums = {name.removesuffix("\n"): digest for digest, name in pairs}
+    except ValueError as exc:
+        raise _damaged(folder / SUMS, "it is not a list of checksums") from exc
+    if not all(line.endswith("\n") for line in lines):
+        raise _damaged(folder / SUMS, "its last line is cut short")
+    return sums
+
+
+def _check(folder: Path, name: str, content: bytes, sums: Mapping[str, str]) -> None:
+    if name not in sums:
+        raise _damaged(folder / SUMS, f"it has no checksum for {name}")
+    if sha256(content).hexdigest() != sums[name]:
+        raise _damaged(folder / name, f"its content is not what {SUMS} says: cut short or edited")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as exc:
+        raise _damaged(folder / name, "no such file") from exc
+    except OSError as exc:
+        raise CompiledModelError(f"{folder / name}: {exc.strerror}; check its permissions") from exc
+
+
+def _damaged(path: Path, reason: str) -> CompiledModelError:
+    return CompiledModelError(f"{path}: {reason}; {REMEDY}")
+
+
+def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    specs = []
+    for position, vectorizer in enumerate(predictor.vectorizers):
+        separator = _absent_character(vectorizer.vocabulary)
+        text = separator.join(vectorizer.vocabulary)
+        files[f"terms.{position}"] = text.encode("utf-8", "surrogatepass")
+        files[f"table.{position}"] = vectorizer.table
+        specs.append(_spec(vectorizer, separator))
+    manifest = {
+        "kind": KIND,
+        "format": FORMAT,
+        "byte_order": sys.byteorder,
+        "lineage": dict(lineage),
+        "labels": predictor.labels,
+        "intercepts": predictor.intercepts,
+        "decision": predictor.decision,
+        "binarize": predictor.binarize,
+        "vectorizers": specs,
+    }
+    files[MANIFEST] = json.dumps(manifest, indent=1, allow_nan=False).encode()
+    sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    files[SUMS] = sums.encode()
+    return files
+
+
+def _spec(vectorizer: Vectorizer, separator: str) -> dict[str, Any]:
+    return {
+        "analyzer": vectorizer.analyzer,
+        "binary": vectorizer.binary,
+        "sublinear": vectorizer.sublinear,
+        "norm": vectorizer.norm,
+        "scale": vectorizer.scale,
+        "separator": separator,
+    }
+
+
+def _absent_character(terms: Mapping[str, int]) -> str:
+    """Return a character that is in no term, a newline if possible."""
+    used = set().union(*terms)
+    for character in chain("\n", map(chr, range(0x110000))):
+        if character not in used and not "\ud800" <= character <= "\udfff":
+            return character
+    raise CompiledModelError("the vocabulary uses every character there is")
+
+
+def _refuse_to_clobber(target: Path) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if not target.is_dir():
+        raise CompiledModelError(f"{target}: not a folder; choose another output folder")
+    if any(target.iterdir()) and not _is_compiled_model(target):
+        raise CompiledModelError(
+            f"{target}: holds something other than a compiled model; choose another output folder"
+        )
+
+
+def _is_compiled_model(target: Path) -> bool:
+    try:
+        return bool(json.loads((target / MANIFEST).read_bytes())["kind"] == KIND)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

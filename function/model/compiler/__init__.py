@@ -1,0 +1,1 @@
+"""A fitted scikit-learn pipeline to the compiled predictor, or the reason why not."""

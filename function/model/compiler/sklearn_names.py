@@ -1,0 +1,57 @@
+"""Which scikit-learn class an object is, without importing scikit-learn.
+
+An instance can only exist once its module is loaded, so looking in `sys.modules` is enough, and
+compiling never pays for scikit-learn modules that the model itself does not use.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class NotCompilable(Exception):
+    """The model has a part the compiled predictor does not cover; the message names it."""
+
+
+def public_name(thing: Any) -> str | None:
+    """Return the documented name of `thing`'s class, as "sklearn.pipeline.Pipeline".
+
+    None for anything else, and for subclasses: they may override what the compiler relies on.
+    """
+    kind = type(thing)
+    parts = kind.__module__.split(".")
+    if parts[0] != "sklearn":
+        return None
+    module = ".".join(part for part in parts if not part.startswith("_"))
+    is_documented = getattr(sys.modules.get(module), kind.__name__, None) is kind
+    return f"{module}.{kind.__name__}" if is_documented else None
+
+
+def describe(thing: Any) -> str:
+    """Name `thing` for a reason a human reads: its class, and where it is from if not known."""
+    kind = type(thing)
+    if kind.__module__ == "builtins":
+        return repr(thing)
+    if public_name(thing) is None:
+        return f"{kind.__name__} (from {kind.__module__}, not a scikit-learn class of its own)"
+    return kind.__name__
+
+
+def flatten(model: Any) -> list[Any]:
+    """Return the steps a text passes through: nested pipelines opened, finished searches replaced
+    by their best estimator, steps that do nothing left out."""
+    name = public_name(model)
+    if name == "sklearn.pipeline.Pipeline":
+        return [step for _, part in model.steps for step in flatten(part)]
+    if name is not None and name.endswith("SearchCV"):
+        if not hasattr(model, "best_estimator_"):
+            raise NotCompilable(f"{describe(model)} keeps no refitted best estimator")
+        return flatten(model.best_estimator_)
+    if model is None or (isinstance(model, str) and model == "passthrough"):
+        return []
+    if name == "sklearn.preprocessing.FunctionTransformer":
+        if model.func is not None or model.validate:
+            raise NotCompilable("FunctionTransformer with a function of its own")
+        return []
+    return [model]

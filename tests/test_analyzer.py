@@ -1,0 +1,76 @@
+"""The analyzer's terms are those of scikit-learn's own analyzers, on any text."""
+
+import itertools
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+
+from function.model.compiled.analyzer import build_analyzer
+from function.model.compiler.vectorizers import _read_analyzer
+from function.model.compiler.verify import PROBES
+from tests.fitted_models import long_text, random_text
+
+PARAMETERS = [
+    dict(analyzer=analyzer, ngram_range=ngram_range, lowercase=lowercase, strip_accents=accents)
+    for analyzer, ngram_range, lowercase, accents in itertools.product(
+        ("word", "char", "char_wb"),
+        [(1, 1), (1, 2), (2, 2), (1, 4), (3, 5), (0, 1), (0, 2)],
+        (True, False),
+        (None, "ascii", "unicode"),
+    )
+] + [
+    dict(token_pattern=r"\S+", ngram_range=(1, 2)),
+    dict(token_pattern=r"(?u)\b(\w)\w+\b", ngram_range=(1, 2)),
+    dict(token_pattern=r"\w*", ngram_range=(1, 3)),
+    dict(token_pattern=r"(?a)\w\w+"),
+    dict(token_pattern=r"(?i)[a-ſ]+", lowercase=False),
+    dict(stop_words="english", ngram_range=(1, 2)),
+    dict(stop_words=["the", "good"], ngram_range=(2, 3)),
+    dict(stop_words=[], ngram_range=(1, 1)),
+]
+
+pair_ids = [str(parameters) for parameters in PARAMETERS]
+
+
+def both(parameters):
+    vectorizer = CountVectorizer(**parameters)
+    return build_analyzer(_read_analyzer(vectorizer)), vectorizer.build_analyzer()
+
+
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=pair_ids)
+def test_terms_are_scikit_learns(parameters):
+    ours, theirs = both(parameters)
+    rng = random.Random(11)
+    for text in [*PROBES, *(random_text(rng) for _ in range(150)), long_text(rng)]:
+        assert Counter(ours(text)) == Counter(theirs(text)), text
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=st.text(max_size=60) | st.text("ab \t\n_1é", max_size=40))
+def test_terms_of_any_unicode_are_scikit_learns(text):
+    for ours, theirs in ALL:
+        assert Counter(ours(text)) == Counter(theirs(text))
+
+
+ALL = [both(parameters) for parameters in PARAMETERS]
+
+
+def test_every_character_counts_as_a_word_where_it_does_in_scikit_learn():
+    ours, theirs = both({"ngram_range": (1, 2)})
+    for start in range(0, 0x110000, 256):
+        text = "".join(
+            f"a{chr(code)}b {chr(code)}{chr(code)}." for code in range(start, start + 256)
+        )
+        assert ours(text) == theirs(text)
+
+
+def test_an_unknown_analyzer_or_accent_rule_is_an_error():
+    spec = _read_analyzer(CountVectorizer())
+    with pytest.raises(ValueError, match="unknown analyzer 'words'"):
+        build_analyzer({**spec, "analyzer": "words"})
+    with pytest.raises(ValueError, match="unknown strip_accents 'all'"):
+        build_analyzer({**spec, "strip_accents": "all"})

@@ -1,0 +1,231 @@
+"""A compiled model on disk comes back the same, or not at all and with the reason."""
+
+import json
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from function.model.compiled.artifact import CompiledModelError, load, save
+from function.model.compiler.compiler import translate
+from tests.fitted_models import TEXTS, TYPICAL, fitted_pipeline, random_text
+
+LINEAGE = {"model_uri": "models:/m/1", "version": "1", "metrics": {"f1": 0.9}, "tags": ["ä", None]}
+SAVED = [c for c in TYPICAL if c.vectorizer in ("tfidf", "union")]
+
+
+@pytest.fixture(scope="module")
+def predictor(pipeline):
+    return translate(pipeline)
+
+
+@pytest.fixture
+def saved(predictor, tmp_path):
+    save(tmp_path / "model", predictor, LINEAGE)
+    return tmp_path / "model"
+
+
+def resum(folder):
+    """Bring SHA256SUMS up to date, as someone would who edits a model on purpose."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != "SHA256SUMS")
+    sums = "".join(f"{sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names)
+    (folder / "SHA256SUMS").write_text(sums)
+
+
+def edit_manifest(folder, **changes):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, **changes}, indent=1))
+
+
+@pytest.mark.parametrize("combination", SAVED, ids=str)
+def test_what_is_loaded_answers_as_what_was_saved(fitted, combination, tmp_path, rng):
+    before = translate(fitted(combination))
+    save(tmp_path / "model", before, LINEAGE)
+    after, lineage = load(tmp_path / "model")
+    texts = ["", *TEXTS, *(random_text(rng) for _ in range(50))]
+    assert after.predict(texts) == before.predict(texts)
+    assert lineage == LINEAGE
+    assert (after.labels, after.terms) == (before.labels, before.terms)
+
+
+@pytest.mark.parametrize("characters", ["\n\0 ab", "\ud800\udfff\x85x", "👍e\u0301\r\n"])
+def test_terms_of_any_character_come_back(characters, tmp_path):
+    vectorizer = CountVectorizer(analyzer="char", ngram_range=(1, 2), lowercase=False)
+    model = fitted_pipeline(vectorizer, None, [characters, characters[::-1]], ["a", "b"])
+    before = translate(model)
+    save(tmp_path / "model", before, {})
+    after = load(tmp_path / "model")[0]
+    assert list(after.vectorizers[0].vocabulary) == list(before.vectorizers[0].vocabulary)
+    assert after.predict([characters]) == before.predict([characters])
+
+
+def test_sha256sum_itself_can_check_the_folder(saved):
+    run = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=saved, capture_output=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_digest_is_that_of_the_checksums(predictor, tmp_path):
+    digest = save(tmp_path / "model", predictor, LINEAGE)
+    assert digest == sha256((tmp_path / "model" / "SHA256SUMS").read_bytes()).hexdigest()
+    assert digest == save(tmp_path / "again", predictor, LINEAGE)
+
+
+FILES = ("SHA256SUMS", "manifest.json", "table.0", "terms.0")
+
+
+def test_these_are_all_the_files(saved):
+    assert sorted(path.name for path in saved.iterdir()) == sorted(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(saved, name):
+    (saved / name).unlink()
+    with pytest.raises(CompiledModelError, match=rf"{name}: no such file; compile the model again"):
+        load(saved)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_any_flipped_byte_is_refused(saved, name):
+    content = (saved / name).read_bytes()
+    for position in range(0, len(content), max(1, len(content) // 150)):
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << position % 8
+        (saved / name).write_bytes(flipped)
+        with pytest.raises(CompiledModelError, match=r"; compile the model"):
+            load(saved)
+    (saved / name).write_bytes(content)
+    load(saved)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.999])
+def test_a_truncated_file_is_refused(saved, name, kept):
+    content = (saved / name).read_bytes()
+    (saved / name).write_bytes(content[: int(len(content) * kept)])
+    with pytest.raises(CompiledModelError, match=r"; compile the model again"):
+        load(saved)
+
+
+def test_an_edited_manifest_is_refused_by_name(saved):
+    edit_manifest(saved, labels=["positive", "neutral", "negative"])
+    with pytest.raises(CompiledModelError, match=r"manifest\.json: its content is not what SHA256"):
+        load(saved)
+
+
+def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
+    edit_manifest(saved, format=2)
+    for prepare in (lambda: None, lambda: resum(saved)):
+        prepare()
+        with pytest.raises(CompiledModelError, match="format 2, and this version reads 1"):
+            load(saved)
+
+
+def test_another_byte_order_is_refused(saved):
+    edit_manifest(saved, byte_order="middle")
+    with pytest.raises(CompiledModelError, match="middle-endian"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vectorizers": []},
+        {"vectorizers": [{}]},
+        {"vectorizers": 3},
+        {"intercepts": [0.0]},
+        {"intercepts": None},
+        {"decision": {"kind": "oracle"}},
+        {"decision": {}},
+        {"labels": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_describes_no_model_is_refused(saved, changes):
+    edit_manifest(saved, **changes)
+    resum(saved)
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(saved)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "other"}', "\xff"])
+def test_other_json_is_not_a_compiled_model(saved, content):
+    (saved / "manifest.json").write_text(content, encoding="latin-1")
+    with pytest.raises(CompiledModelError, match=r"manifest\.json: it is not"):
+        load(saved)
+
+
+def test_no_folder_at_all_is_an_error_with_its_path(tmp_path):
+    with pytest.raises(CompiledModelError, match=r"nowhere/manifest\.json: no such file"):
+        load(tmp_path / "nowhere")
+
+
+def test_files_of_two_models_do_not_mix(saved, tmp_path):
+    other = fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2)))
+    save(tmp_path / "other", translate(other), LINEAGE)
+    (saved / "table.0").write_bytes((tmp_path / "other" / "table.0").read_bytes())
+    with pytest.raises(CompiledModelError, match=r"table\.0: its content is not what"):
+        load(saved)
+
+
+def test_saving_replaces_an_older_compiled_model(saved, tmp_path):
+    other = translate(fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2))))
+    save(saved, other, {})
+    assert load(saved)[0].terms == other.terms
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_saving_into_an_empty_folder_and_making_its_parents(predictor, tmp_path):
+    (tmp_path / "empty").mkdir()
+    save(tmp_path / "empty", predictor, {})
+    save(str(tmp_path / "a" / "b"), predictor, {})
+    assert load(tmp_path / "empty")[0].terms == load(tmp_path / "a" / "b")[0].terms
+
+
+def test_saving_over_anything_else_is_refused_and_touches_nothing(predictor, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.txt").write_text("years")
+    (tmp_path / "file").write_text("years")
+    with pytest.raises(CompiledModelError, match="home: holds something other"):
+        save(tmp_path / "home", predictor, {})
+    with pytest.raises(CompiledModelError, match="file: not a folder"):
+        save(tmp_path / "file", predictor, {})
+    assert (tmp_path / "home" / "thesis.txt").read_text() == "years"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "home"]
+
+
+def test_a_lineage_that_is_not_json_leaves_no_folder(predictor, tmp_path):
+    with pytest.raises(TypeError):
+        save(tmp_path / "model", predictor, {"at": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_others_may_read_what_was_saved(saved):
+    assert saved.stat().st_mode & 0o755 == 0o755
+
+
+def test_serving_needs_nothing_beyond_the_standard_library(saved):
+    script = f"""
+import sys
+from function.model.compiled.artifact import load
+predictor, lineage = load({str(saved)!r})
+print(predictor.predict(["good, not bad"])[0].label)
+assert "unicodedata" not in sys.modules and "pickle" not in sys.modules
+"""
+    # -S: not even a way to site-packages
+    root = Path(__file__).parent.parent
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(root)!r})\n{script}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() in ("positive", "negative", "neutral")

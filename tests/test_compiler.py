@@ -1,0 +1,452 @@
+"""Every supported combination answers as scikit-learn does; everything else is refused."""
+
+import platform
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
+from sklearn.feature_selection import (
+    SelectFromModel,
+    SelectPercentile,
+    VarianceThreshold,
+    chi2,
+)
+from sklearn.linear_model import (
+    LogisticRegression,
+    LogisticRegressionCV,
+    Perceptron,
+    RidgeClassifierCV,
+    SGDClassifier,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
+from sklearn.svm import LinearSVC
+
+from function.model.compiler.compiler import NotCompilable, compile_model, translate
+from function.model.compiler.verify import PROBES, Agreement, compare, probe_texts
+from tests.fitted_models import (
+    COMBINATIONS,
+    LABELS,
+    TEXTS,
+    TYPICAL,
+    as_input,
+    fitted_pipeline,
+    frozen_calibration,
+    long_text,
+    original,
+    random_text,
+)
+
+SEED = 1
+SCORED = [c for c in TYPICAL if not c.classifier.startswith("calibrated")]
+
+
+def texts_for(seed, count, longest=1):
+    rng = random.Random(seed)
+    texts = ["", " ", "qqqq zzzz", "good " * 500, *PROBES]
+    texts += [long_text(rng) for _ in range(longest)]
+    return texts + [random_text(rng) for _ in range(count - len(texts))]
+
+
+def assert_same(predictor, model, texts):
+    found = compare(predictor, original(model), texts)
+    assert found.problem is None, found
+
+
+@pytest.mark.parametrize("combination", TYPICAL, ids=str)
+def test_compiled_answers_are_scikit_learns(fitted, combination):
+    model = fitted(combination)
+    predictor, agreement = compile_model(model, original(model))
+    assert agreement.texts == len(probe_texts(predictor))
+    assert_same(predictor, model, texts_for(SEED, 100))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_answers_are_scikit_learns(fitted):
+    found = Agreement(0, 0, 0.0)
+    for position, combination in enumerate(COMBINATIONS):
+        model = fitted(combination)
+        predictor = translate(model)
+        part = compare(predictor, original(model), texts_for(position, 80))
+        assert part.problem is None, (combination, part)
+        found += part
+    print(f"{found.texts} texts, largest difference {found.largest_difference:.3g}")
+    assert found.texts >= 100_000
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="scipy may fuse multiply and add here"
+)
+@pytest.mark.parametrize("combination", SCORED, ids=str)
+def test_the_faithful_scores_are_scikit_learns_bit_by_bit(fitted, combination):
+    model = fitted(combination)
+    classifier = model[-1]
+    texts = texts_for(SEED, 60)
+    data = model[:-1].transform(as_input(model, texts))
+    ask = getattr(classifier, "predict_joint_log_proba", None) or classifier.decision_function
+    expected = np.reshape(ask(data), (len(texts), -1)).tolist()
+    predictor = translate(model)
+    assert [predictor.faithful_scores(text) for text in texts] == expected
+
+
+@pytest.fixture(scope="module")
+def hypothesis_models(fitted):
+    chosen = [c for c in TYPICAL if c.classifier == "logistic" and c.classes == 3]
+    return [(translate(fitted(c)), fitted(c)) for c in chosen]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(texts=st.lists(st.text(), min_size=1, max_size=20))
+def test_any_unicode_is_answered_as_scikit_learn_does(hypothesis_models, texts):
+    for predictor, model in hypothesis_models:
+        assert_same(predictor, model, texts)
+
+
+def test_symmetric_classes_tie_as_in_scikit_learn():
+    texts = ["aa bb cc", "bb cc dd", "cc dd aa", "dd aa bb"]
+    words = ["aa", "bb", "cc", "dd"]
+    rng = random.Random(3)
+    asked = ["", "zz"] + [" ".join(rng.choices(words, k=rng.randint(1, 12))) for _ in range(800)]
+    for vectorizer in (CountVectorizer(), TfidfVectorizer(), TfidfVectorizer(norm=None)):
+        model = fitted_pipeline(vectorizer, MultinomialNB(), texts, list("wxyz"))
+        assert_same(translate(model), model, asked)
+
+
+def test_a_vocabulary_in_the_users_order_ties_as_in_scikit_learn():
+    texts = ["aa bb cc", "bb cc dd", "cc dd aa", "dd aa bb"]
+    model = fitted_pipeline(
+        CountVectorizer(vocabulary=["dd", "aa", "cc", "bb"]), MultinomialNB(), texts, list("wxyz")
+    )
+    rng = random.Random(5)
+    asked = [" ".join(rng.choices(["aa", "bb", "cc", "dd"], k=9)) for _ in range(500)]
+    assert_same(translate(model), model, asked)
+
+
+def test_modified_huber_with_every_class_clipped_to_zero_is_uniform():
+    model = fitted_pipeline(CountVectorizer(), SGDClassifier(loss="modified_huber", random_state=0))
+    model[-1].intercept_ = np.array([-50.0, -51.0, -52.0])
+    predictor = translate(model)
+    assert predictor.predict(["zzzz"])[0].scores == (1 / 3, 1 / 3, 1 / 3)
+    assert_same(predictor, model, texts_for(SEED, 60))
+
+
+def test_modified_huber_at_the_edge_of_zero_follows_scikit_learn():
+    model = fitted_pipeline(CountVectorizer(), SGDClassifier(loss="modified_huber", random_state=0))
+    model[-1].coef_ = np.round(model[-1].coef_, 0) / 10
+    model[-1].intercept_ = np.array([-1.3, -1.2, -1.1])
+    assert_same(translate(model), model, texts_for(SEED, 400))
+
+
+def test_probabilities_a_rounding_above_zero_follow_scikit_learn():
+    model = fitted_pipeline(TfidfVectorizer(), SGDClassifier(loss="modified_huber", random_state=0))
+    for text in TEXTS[:60]:
+        scores = model[-1].coef_ @ model[:-1].transform([text]).toarray()[0]
+        model[-1].intercept_ = np.array([-1.0, -1.5, -1.7]) - scores
+        assert_same(translate(model), model, [text])
+
+
+def test_a_step_in_the_calibration_falls_as_in_scikit_learn():
+    calibrated = CalibratedClassifierCV(
+        LinearSVC(random_state=0), method="isotonic", ensemble=False, cv=2
+    )
+    labels = [str(label == "positive") for label in LABELS]
+    model = fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2)), calibrated, labels=labels)
+    member = model[-1].calibrated_classifiers_[0]
+    step = member.calibrators[0]
+    for text in TEXTS[:60]:
+        score = member.estimator.decision_function(model[:-1].transform([text]))[0]
+        step.X_thresholds_ = np.array([score - 1, np.nextafter(score, -9), score, score + 1])
+        step.y_thresholds_ = np.array([0.1, 0.1, 0.9, 0.9])
+        step.X_min_, step.X_max_ = score - 1, score + 1
+        step._build_f(step.X_thresholds_, step.y_thresholds_)
+        assert_same(translate(model), model, [text])
+
+
+def test_a_value_at_bernoullis_threshold_is_not_above_it():
+    model = fitted_pipeline(CountVectorizer(), BernoulliNB(binarize=2.0))
+    assert_same(translate(model), model, ["good good bad", "good good good", "bad", *TEXTS])
+
+
+def test_bernoulli_does_not_see_a_vectorizer_of_no_weight():
+    parts = [("words", CountVectorizer()), ("pairs", CountVectorizer(ngram_range=(2, 2)))]
+    union = FeatureUnion(parts, transformer_weights={"words": 0.0})
+    rare = [str(position % 5 == 0) for position in range(len(TEXTS))]
+    model = fitted_pipeline(union, BernoulliNB(), labels=rare)
+    assert_same(translate(model), model, texts_for(SEED, 60))
+
+
+def test_one_vs_rest_without_any_probability_stays_zero():
+    base = OneVsRestClassifier(SGDClassifier(loss="modified_huber", random_state=0))
+    model = fitted_pipeline(CountVectorizer(), base)
+    for part in model[-1].estimators_:
+        part.intercept_ = np.array([-50.0])
+    predictor = translate(model)
+    assert predictor.predict(["zzzz"])[0].scores == (0.0, 0.0, 0.0)
+    assert_same(predictor, model, texts_for(SEED, 60))
+
+
+def test_extreme_scores_neither_overflow_nor_differ():
+    model = fitted_pipeline(CountVectorizer(), LogisticRegression(max_iter=1000))
+    model[-1].coef_ = model[-1].coef_ * 1e5
+    assert_same(translate(model), model, texts_for(SEED, 100))
+    binary = fitted_pipeline(CountVectorizer(), labels=[x == "positive" for x in LABELS])
+    binary[-1].coef_ = binary[-1].coef_ * 1e5
+    assert_same(translate(binary), binary, texts_for(SEED, 100))
+
+
+def test_a_single_class_is_always_the_answer():
+    model = fitted_pipeline(CountVectorizer(), MultinomialNB(), TEXTS, ["only"] * len(TEXTS))
+    predictor, _ = compile_model(model, original(model))
+    assert predictor.predict(["", "good"]) == [("only", 1.0, (1.0,))] * 2
+
+
+@pytest.mark.parametrize(
+    ("classes", "names"),
+    [
+        ([0, 1, 2], ("0", "1", "2")),
+        ([-1, 0, 10], ("-1", "0", "10")),
+        (["no", "so", "yes"], ("no", "so", "yes")),
+        ([False, True, True], ("False", "True")),
+    ],
+)
+def test_labels_are_the_classes_as_strings(classes, names):
+    wanted = dict(zip(sorted(set(LABELS)), classes, strict=True))
+    model = fitted_pipeline(labels=[wanted[label] for label in LABELS])
+    predictor, _ = compile_model(model, original(model))
+    assert predictor.labels == names
+    assert_same(predictor, model, TEXTS)
+
+
+def test_labels_can_be_renamed_in_part():
+    model = fitted_pipeline(labels=[sorted(set(LABELS)).index(label) for label in LABELS])
+    names = {"0": "negative", "2": "positive"}
+
+    def renamed(texts):
+        labels, rows = original(model)(texts)
+        return [names.get(label, label) for label in labels], rows
+
+    predictor, _ = compile_model(model, renamed, labels=names)
+    assert predictor.labels == ("negative", "1", "positive")
+
+
+def test_what_is_not_a_probability_has_no_confidence():
+    model = fitted_pipeline(classifier=LinearSVC())
+    answer = translate(model).predict(["good"])[0]
+    assert (answer.confidence, answer.scores) == (None, None)
+
+
+def test_confidence_is_the_labels_own_probability(pipeline):
+    predictor = translate(pipeline)
+    for answer in predictor.predict(TEXTS):
+        assert answer.confidence == answer.scores[predictor.labels.index(answer.label)]
+
+
+def test_a_batch_is_answered_in_order_and_may_be_empty(pipeline):
+    predictor = translate(pipeline)
+    assert predictor.predict([]) == []
+    assert predictor.predict(TEXTS) == [predictor.predict([text])[0] for text in TEXTS]
+
+
+def test_parameters_changed_after_fitting_count_as_scikit_learn_counts_them():
+    model = fitted_pipeline(TfidfVectorizer(norm="l2", sublinear_tf=False))
+    model[0].set_params(norm="l1", sublinear_tf=True, use_idf=True, binary=True)
+    assert_same(translate(model), model, texts_for(SEED, 60))
+
+
+@pytest.mark.parametrize(
+    "classifier",
+    [
+        Perceptron(),
+        RidgeClassifierCV(),
+        LogisticRegressionCV(
+            Cs=2,
+            cv=2,
+            max_iter=500,
+            scoring="accuracy",
+            use_legacy_attributes=False,
+            l1_ratios=(0,),
+        ),
+        SGDClassifier(loss="squared_hinge", random_state=0),
+        SGDClassifier(loss="perceptron", random_state=0),
+    ],
+    ids=lambda classifier: type(classifier).__name__,
+)
+def test_other_linear_classifiers_are_compiled(classifier):
+    model = fitted_pipeline(TfidfVectorizer(), classifier)
+    assert_same(translate(model), model, texts_for(SEED, 60))
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [SelectPercentile(chi2), SelectFromModel(LinearSVC()), VarianceThreshold(0.001)],
+    ids=lambda selector: type(selector).__name__,
+)
+def test_selected_features_are_scikit_learns(selector):
+    model = fitted_pipeline(make_pipeline(TfidfVectorizer(), selector))
+    assert_same(translate(model), model, texts_for(SEED, 60))
+
+
+def test_a_finished_grid_search_is_its_best_estimator():
+    search = GridSearchCV(
+        make_pipeline(TfidfVectorizer(), LogisticRegression()),
+        {"logisticregression__C": [0.1, 1.0]},
+        cv=2,
+    ).fit(TEXTS, LABELS)
+    predictor, _ = compile_model(search, original(search))
+    assert_same(predictor, search, texts_for(SEED, 60))
+
+
+def test_calibration_of_a_frozen_model_is_compiled():
+    model = frozen_calibration()
+    predictor, _ = compile_model(model, original(model))
+    assert_same(predictor, model, texts_for(SEED, 60))
+
+
+class OwnVectorizer(TfidfVectorizer):
+    pass
+
+
+class OwnStep(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def upper(text):
+    return text.upper()
+
+
+def table_pipeline(*parts, **options):
+    import pandas as pd
+
+    table = pd.DataFrame({"text": TEXTS, "title": TEXTS})
+    model = make_pipeline(ColumnTransformer(list(parts), **options), LogisticRegression())
+    return model.fit(table, LABELS)
+
+
+def calibrated_pipeline_inside():
+    inside = make_pipeline(TfidfVectorizer(), LinearSVC())
+    return CalibratedClassifierCV(inside, cv=2).fit(TEXTS, LABELS)
+
+
+def fitted_on_other_columns():
+    model = fitted_pipeline()
+    model.steps[0] = ("tfidfvectorizer", TfidfVectorizer(max_features=5).fit(TEXTS))
+    return model
+
+
+REFUSED = {
+    "HashingVectorizer": lambda: fitted_pipeline(HashingVectorizer()),
+    "RandomForestClassifier": lambda: fitted_pipeline(classifier=RandomForestClassifier(2)),
+    "OwnVectorizer": lambda: fitted_pipeline(OwnVectorizer()),
+    "OwnStep": lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), OwnStep())),
+    "custom preprocessor": lambda: fitted_pipeline(TfidfVectorizer(preprocessor=upper)),
+    "custom tokenizer": lambda: fitted_pipeline(
+        CountVectorizer(tokenizer=str.split, token_pattern=None)
+    ),
+    "custom analyzer": lambda: fitted_pipeline(CountVectorizer(analyzer=str.split)),
+    "custom strip_accents": lambda: fitted_pipeline(CountVectorizer(strip_accents=upper)),
+    "computes in float32": lambda: fitted_pipeline(TfidfVectorizer(dtype=np.float32)),
+    "computes in int8": lambda: fitted_pipeline(CountVectorizer(dtype=np.int8)),
+    "FunctionTransformer with a function": lambda: fitted_pipeline(
+        make_pipeline(FunctionTransformer(list), TfidfVectorizer())
+    ),
+    "MaxAbsScaler": lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), MaxAbsScaler())),
+    "norm spans all": lambda: fitted_pipeline(
+        make_pipeline(
+            FeatureUnion([("a", CountVectorizer()), ("b", CountVectorizer())]), TfidfTransformer()
+        )
+    ),
+    "not plain counts": lambda: fitted_pipeline(
+        make_pipeline(TfidfVectorizer(), TfidfTransformer())
+    ),
+    "OneVsRestClassifier over MultinomialNB": lambda: fitted_pipeline(
+        classifier=OneVsRestClassifier(MultinomialNB())
+    ),
+    "several labels": lambda: fitted_pipeline(
+        classifier=OneVsRestClassifier(LogisticRegression()),
+        labels=np.array([[label == "positive", label != "neutral"] for label in LABELS], dtype=int),
+    ),
+    "over Pipeline": calibrated_pipeline_inside,
+    "CalibratedClassifierCV with method 'temperature'": lambda: fitted_pipeline(
+        classifier=CalibratedClassifierCV(LinearSVC(), method="temperature", cv=2)
+    ),
+    "BernoulliNB has weights that are infinite": lambda: fitted_pipeline(
+        CountVectorizer(binary=True), BernoulliNB(alpha=0.0, force_alpha=True)
+    ),
+    "or not a number": lambda: fitted_pipeline(
+        TfidfVectorizer(norm=None), BernoulliNB(binarize=None)
+    ),
+    "is not fitted": lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()),
+    "no text vectorizer": lambda: LogisticRegression().fit([[0], [1]], [0, 1]),
+    "is empty": lambda: Pipeline([("nothing", "passthrough")]),
+    "MaxAbsScaler where a text vectorizer was expected": lambda: make_pipeline(
+        MaxAbsScaler(), LogisticRegression()
+    ).fit([[0], [1]], [0, 1]),
+    "on other columns": fitted_on_other_columns,
+    "remainder is not 'drop'": lambda: table_pipeline(
+        ("text", CountVectorizer(), "text"), ("rest", "drop", ["title"]), remainder="passthrough"
+    ),
+    "it reads text, title": lambda: table_pipeline(
+        ("a", CountVectorizer(), "text"), ("b", CountVectorizer(), "title")
+    ),
+    "is a float": lambda: fitted_pipeline(labels=[float(LABELS.index(label)) for label in LABELS]),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:Only .* 'dtype' should be used:UserWarning")
+def test_what_is_not_covered_is_refused_with_the_reason(reason):
+    model = REFUSED[reason]()
+    with pytest.raises(NotCompilable, match=reason.replace("(", r"\(")):
+        translate(model)
+
+
+def test_two_classes_under_one_label_are_refused(pipeline):
+    with pytest.raises(NotCompilable, match="share a label"):
+        translate(pipeline, labels={"negative": "positive"})
+
+
+def test_disagreement_is_refused_with_what_differs(pipeline):
+    def wrong_labels(texts):
+        labels, rows = original(pipeline)(texts)
+        return ["neutral"] * len(labels), rows
+
+    def wrong_probabilities(texts):
+        labels, rows = original(pipeline)(texts)
+        return labels, [[share + 2e-9 for share in row] for row in rows]
+
+    with pytest.raises(NotCompilable, match=r"disagree: \d+ of \d+ labels differ, first on"):
+        compile_model(pipeline, wrong_labels)
+    with pytest.raises(NotCompilable, match="disagree: probabilities differ by 2e-09"):
+        compile_model(pipeline, wrong_probabilities)
+    with pytest.raises(NotCompilable, match="probabilities differ by inf"):
+        compile_model(pipeline, lambda texts: (original(pipeline)(texts)[0], None))
+
+
+def test_an_original_that_fails_is_the_reason(pipeline):
+    def one_answer(texts):
+        return ["neutral"], None
+
+    with pytest.raises(NotCompilable, match=r"fails on the probe texts: \d+ texts got 1 answers"):
+        compile_model(pipeline, one_answer)

@@ -1,0 +1,183 @@
+"""The arithmetic on terms, by hand and against scikit-learn, one setting at a time."""
+
+import itertools
+import math
+import random
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.isotonic import IsotonicRegression
+from sklearn.svm import LinearSVC
+
+from function.model.compiled.calibration import build_calibrated
+from function.model.compiled.decision import build_decision, logistic
+from function.model.compiled.linear import LinearPredictor, Vectorizer, row_layout
+from function.model.compiler.compiler import translate
+from tests.fitted_models import TEXTS, fitted_pipeline, random_text
+
+WORDS = {
+    "analyzer": "word",
+    "ngram_range": [1, 1],
+    "lowercase": True,
+    "strip_accents": None,
+    "stop_words": None,
+    "token_pattern": None,
+}
+
+
+def make_vectorizer(rows, **options):
+    layout = row_layout(len(next(iter(rows.values()))) - 1)
+    places = range(layout.size, layout.size * (len(rows) + 1), layout.size)
+    table = bytes(layout.size) + b"".join(layout.pack(*row) for row in rows.values())
+    return Vectorizer(WORDS, dict(zip(rows, places, strict=True)), table, **options)
+
+
+def make_predictor(*vectorizers, scores=1, **options):
+    names = ["no", "yes"] if scores == 1 else list("abcdefgh"[:scores])
+    options = {"decision": {"kind": "labels"}, "intercepts": [0.0] * scores, **options}
+    return LinearPredictor(names, vectorizers, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, 2 * 3.0 * 5.0 + 1 * 2.0 * 7.0),
+        ({"binary": True}, 3.0 * 5.0 + 2.0 * 7.0),
+        ({"sublinear": True}, (1 + math.log(2)) * 3.0 * 5.0 + 2.0 * 7.0),
+        ({"norm": "l1"}, (6.0 * 5.0 + 2.0 * 7.0) / 8.0),
+        ({"norm": "l2"}, (6.0 * 5.0 + 2.0 * 7.0) / math.sqrt(40.0)),
+        ({"norm": "l2", "scale": 0.5}, (6.0 * 5.0 + 2.0 * 7.0) / math.sqrt(40.0) / 2),
+    ],
+    ids=str,
+)
+def test_weighting_by_hand(options, expected):
+    vectorizer = make_vectorizer({"aa": (3.0, 5.0), "bb": (2.0, 7.0)}, **options)
+    predictor = make_predictor(vectorizer)
+    assert predictor.faithful_scores("aa bb aa unknown") == [pytest.approx(expected, rel=1e-15)]
+    quick = predictor._score("aa bb aa unknown")
+    assert quick is None or list(quick) == [pytest.approx(expected, rel=1e-15)]
+
+
+@pytest.mark.parametrize("scores", [1, 2, 3, 5])
+@pytest.mark.parametrize("norm", [None, "l1", "l2"])
+@pytest.mark.parametrize(("binary", "sublinear"), [*itertools.product((False, True), repeat=2)])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_the_quick_and_the_faithful_way_agree(scores, norm, binary, sublinear, parts):
+    rng = random.Random(f"{scores}{norm}{binary}{sublinear}")
+    words = [f"w{n}" for n in range(40)]
+    rows = {word: tuple(rng.uniform(-2, 3) for _ in range(scores + 1)) for word in words}
+    vectorizers = [
+        make_vectorizer(rows, norm=norm, binary=binary, sublinear=sublinear, scale=0.7)
+    ] * parts
+    intercepts = [rng.gauss(0, 1) for _ in range(scores)]
+    predictor = make_predictor(*vectorizers, scores=scores, intercepts=intercepts)
+    taken = 0
+    for size in (0, 1, 2, 10, 60, 400):
+        text = " ".join(rng.choices([*words, "unknown"], k=size))
+        quick = predictor._score(text)
+        if quick is not None:
+            taken += 1
+            assert list(quick) == pytest.approx(predictor.faithful_scores(text), rel=1e-11)
+    assert taken or norm == "l1"
+
+
+def test_long_unnormalised_texts_take_the_faithful_way():
+    predictor = make_predictor(make_vectorizer({"aa": (1.0, 1.0)}))
+    assert predictor._score("aa " * 512) is not None
+    assert predictor._score("aa " * 513) is None
+    assert predictor.predict(["aa " * 513])[0].label == "yes"
+
+
+def test_a_text_of_unknown_terms_has_the_intercepts_for_scores():
+    for scores in (1, 3, 4):
+        rows = {"aa": (1.0,) * (scores + 1)}
+        intercepts = [0.5 + n for n in range(scores)]
+        predictor = make_predictor(
+            make_vectorizer(rows, norm="l2"), scores=scores, intercepts=intercepts
+        )
+        for text in ("", "zz yy zz"):
+            assert list(predictor._score(text)) == predictor.faithful_scores(text) == intercepts
+
+
+@pytest.mark.parametrize("kind", ["labels", "softmax", "naive_bayes"])
+@pytest.mark.parametrize("scores", [3, 4])
+def test_a_tie_goes_to_the_first_class(kind, scores):
+    names = "abcd"[:scores]
+    decide = build_decision({"kind": kind}, names)
+    assert decide([0.0, 2.0, *[2.0] * (scores - 2)], 1e-9) is None
+    assert decide([0.0, 2.0, *[2.0] * (scores - 2)], -1.0).label == "b"
+    assert decide([2.0 + 1e-10, 2.0, *[0.0] * (scores - 2)], 1e-9) is None
+    assert decide([2.0 + 1e-8, 2.0, *[0.0] * (scores - 2)], 1e-9).label == "a"
+
+
+@pytest.mark.parametrize("winner", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["labels", "softmax", "naive_bayes"])
+def test_the_best_score_wins_wherever_it_is(kind, winner):
+    scores = [0.0, 0.5, -0.5]
+    scores[winner] = 3.0
+    answer = build_decision({"kind": kind}, "abc")(scores, 1e-9)
+    assert answer.label == "abc"[winner]
+    assert answer.scores is None or max(answer.scores) == answer.scores[winner]
+
+
+def test_a_score_of_zero_is_the_first_of_two_classes():
+    for spec in (
+        {"kind": "labels"},
+        {"kind": "one_vs_rest", "link": "logistic", "all_zero": "zero"},
+    ):
+        decide = build_decision(spec, ["no", "yes"])
+        assert decide([0.0], -1.0).label == "no"
+        assert decide([0.0], 1e-9) is None
+        assert decide([1e-300], -1.0).label == "yes"
+
+
+def test_an_unknown_decision_is_an_error():
+    with pytest.raises(ValueError, match="unknown decision kind 'oracle'"):
+        build_decision({"kind": "oracle"}, ["a", "b"])
+
+
+@given(st.floats(allow_nan=False))
+def test_logistic_is_scipys(score):
+    assert logistic(score) == pytest.approx(float(expit(score)), rel=1e-14, abs=1e-300)
+
+
+@given(
+    st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=30),
+    st.lists(st.floats(-9, 9), max_size=10),
+)
+def test_isotonic_calibration_is_scikit_learns(points, asked):
+    x, y = [point for point, _ in points], [float(value) for _, value in points]
+    theirs = IsotonicRegression(out_of_bounds="clip").fit(x, y)
+    spec = {
+        "kind": "isotonic",
+        "x": theirs.X_thresholds_.tolist(),
+        "y": theirs.y_thresholds_.tolist(),
+    }
+    member = {"columns": [0, 1], "response": "decision", "calibrators": [spec]}
+    ours = build_calibrated([member], 2)
+    for score in [*asked, *x]:
+        assert ours([score])[1] == theirs.predict([score])[0]
+
+
+def test_threads_share_one_predictor():
+    predictor = translate(fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2))))
+    rng = random.Random(2)
+    texts = TEXTS + [random_text(rng) for _ in range(200)]
+    expected, found = predictor.predict(texts), []
+    threads = [
+        threading.Thread(target=lambda: found.append(predictor.predict(texts))) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 8
+
+
+def test_labels_only_models_give_labels_only():
+    predictor = translate(fitted_pipeline(classifier=LinearSVC()))
+    assert {answer[1:] for answer in predictor.predict(TEXTS)} == {(None, None)}
