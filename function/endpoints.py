@@ -26,7 +26,9 @@ class Service:
         return self.models.get(self.settings.load_timeout_seconds)
 
 
-Endpoint = Callable[[Service, bytes], dict[str, Any]]
+Body = dict[str, Any] | str
+Endpoint = Callable[[Service, bytes], Body]
+"""From a request's body to the response's: an object to render, or JSON that is rendered."""
 
 
 def index(service: Service, body: bytes) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def ready(service: Service, body: bytes) -> dict[str, Any]:
     return {"status": "ready"}
 
 
-def predict(service: Service, body: bytes) -> dict[str, Any]:
+def predict(service: Service, body: bytes) -> str:
     """Classify one text."""
     text, with_scores = native.parse_predict(body, service.settings)
     model = service.model()
@@ -72,19 +74,14 @@ def predict(service: Service, body: bytes) -> dict[str, Any]:
     return native.render_prediction(text, prediction, model.lineage.shown_version, labels)
 
 
-def predict_batch(service: Service, body: bytes) -> dict[str, Any]:
+def predict_batch(service: Service, body: bytes) -> str:
     """Classify up to MAX_BATCH_SIZE texts, answered in input order."""
     texts, with_scores = native.parse_batch(body, service.settings)
     model = service.model()
     predictions = model.predictor.predict(texts)
     labels = model.predictor.labels if with_scores else None
     version = model.lineage.shown_version
-    return {
-        "predictions": [
-            native.render_prediction(text, prediction, version, labels)
-            for text, prediction in zip(texts, predictions, strict=True)
-        ]
-    }
+    return native.render_batch(texts, predictions, version, labels)
 
 
 def models_info(service: Service, body: bytes) -> dict[str, Any]:
@@ -101,10 +98,13 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "aliases": list(lineage.aliases),
         "loaded_at": model.loaded_at,
         "engine": model.predictor.engine,
+        "not_compiled": model.not_compiled,
         "labels": model.predictor.labels,
         "signature": lineage.details.get("signature"),
         "flavours": lineage.details.get("flavours"),
         "mlflow_version": lineage.details.get("mlflow_version"),
         "size_bytes": lineage.details.get("size_bytes"),
+        "terms": getattr(model.predictor, "terms", None),
+        "digest": lineage.details.get("digest"),
         "load_timings_seconds": model.timings_seconds,
     }

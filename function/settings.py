@@ -51,6 +51,11 @@ class Settings:
         "Model to serve: `models:/name/stage`, `models:/name@alias`, `models:/name/3`,"
         " `models:/name/latest`, `models:/m-<id>`, `runs:/<run>/model`, or a folder",
     )
+    compiled_model: str = setting(
+        "",
+        "Folder that `python -m function.compile` wrote; served instead of `MODEL_URI`, with no"
+        " registry and no MLflow in the process",
+    )
     labels: str = setting(
         "",
         "Names for the model's classes, as `0=negative,1=positive`; empty keeps them as they are",
@@ -71,6 +76,18 @@ class Settings:
     )
     load_retry_seconds: float = setting(
         5.0, "Pause after a failed load before the next attempt", unit="seconds", minimum=0
+    )
+    max_concurrency: int = setting(
+        64,
+        "Requests answered at a time; more wait their turn (`python -m function.serve`)",
+        unit="requests",
+        minimum=1,
+    )
+    drain_seconds: int = setting(
+        30,
+        "Longest that SIGTERM waits for the requests under way (`python -m function.serve`)",
+        unit="seconds",
+        minimum=1,
     )
     host: str = setting("0.0.0.0", "Address to listen on")
     port: int = setting(8080, "Port to listen on", minimum=1, maximum=65_535)

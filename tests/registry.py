@@ -50,14 +50,23 @@ def frame_pipeline(classifier: Any = None) -> Pipeline:
     """A fitted pipeline that takes a DataFrame, as MLflow sends it."""
     texts, labels = training_data()
     features = ColumnTransformer([("tfidf", TfidfVectorizer(), "text")])
-    return make_pipeline(features, classifier or LogisticRegression(C=10)).fit(texts, labels)
+    return make_pipeline(
+        features, LogisticRegression(C=10) if classifier is None else classifier
+    ).fit(texts, labels)
 
 
 def strings_pipeline(classifier: Any = None) -> Pipeline:
     """A fitted pipeline that takes plain strings, and misreads a DataFrame silently."""
     texts, labels = training_data()
-    model = make_pipeline(TfidfVectorizer(), classifier or LogisticRegression(C=10))
+    model = make_pipeline(
+        TfidfVectorizer(), LogisticRegression(C=10) if classifier is None else classifier
+    )
     return model.fit(texts["text"].tolist(), labels)
+
+
+def _or_default(classifier: Any) -> Any:
+    # Not `or`: an ensemble that is not fitted yet has no length to be true by.
+    return LogisticRegression(C=10) if classifier is None else classifier
 
 
 def text_signature() -> ModelSignature:

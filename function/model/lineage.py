@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 
@@ -22,6 +22,19 @@ class Lineage:
     stage: str | None = None
     aliases: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Lineage:
+        """A lineage from what ``dataclasses.asdict`` made of one, read back from JSON.
+
+        What is no field of a lineage goes into its details.
+        """
+        known = {spec.name for spec in fields(cls)}
+        given = {name: value for name, value in facts.items() if name in known}
+        more = {name: value for name, value in facts.items() if name not in known}
+        given["aliases"] = tuple(given.get("aliases", ()))
+        given["details"] = {**given.get("details", {}), **more}
+        return cls(**given)
 
     @property
     def shown_version(self) -> str | None:

@@ -1,19 +1,15 @@
-"""One load from start to end: resolve, download, deserialize, first prediction, each timed."""
+"""One load from start to end: log it, time it, and say what went wrong."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError
 from function.model.lineage import Lineage
 from function.model.predictor import Predictor
+from function.model.sources import Stages, from_folder, from_registry
 from function.settings import Settings
 from function.telemetry.logs import JsonLog, timestamp
-
-BUILT_IN_EXAMPLE = "This product is amazing!"
 
 
 class LoadFailure(Exception):
@@ -26,30 +22,17 @@ class LoadFailure(Exception):
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that has answered a prediction; ``timings_seconds`` by stage, in order."""
+    """A model that has answered a prediction.
+
+    ``timings_seconds`` are by stage, in order; ``not_compiled`` is why the engine is not the
+    compiled one, None where it is.
+    """
 
     predictor: Predictor
     lineage: Lineage
     timings_seconds: dict[str, float]
+    not_compiled: str | None = None
     loaded_at: str = field(default_factory=timestamp)
-
-
-class Stages:
-    """Times the stages of a load and knows which one is under way."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.current = "start"
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Record how long the block takes under ``name``."""
-        self.current = name
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.perf_counter() - start, 6)
 
 
 def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
@@ -58,14 +41,15 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
     Raises LoadFailure after logging the whole cause once.
     """
     stages = Stages()
-    log.write("INFO", "model load started", model_uri=settings.model_uri)
+    origin = settings.compiled_model or settings.model_uri
+    log.write("INFO", "model load started", model_uri=origin)
     try:
         model = _load(settings, stages)
     except Exception as exc:
         log.failure(
             f"model load failed at stage {stages.current}",
             exc,
-            model_uri=settings.model_uri,
+            model_uri=origin,
             returned=getattr(exc, "returned", None),
             timings_seconds=stages.seconds,
         )
@@ -73,35 +57,19 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
     log.write(
         "INFO",
         "model loaded",
-        model_uri=settings.model_uri,
+        model_uri=origin,
         model_version=model.lineage.shown_version,
         engine=model.predictor.engine,
+        not_compiled=model.not_compiled,
         timings_seconds=model.timings_seconds,
     )
     return model
 
 
 def _load(settings: Settings, stages: Stages) -> LoadedModel:
-    with stages.timed("import"):
-        from function.model import modelfile, registry
-        from function.model.predictors import PyfuncPredictor, SklearnPredictor
-
-        registry.connect(settings.mlflow_tracking_uri, settings.model_uri)
-    with stages.timed("resolve"):
-        lineage = registry.resolve(settings.model_uri)
-    with stages.timed("download"):
-        folder = registry.download(lineage)
-        lineage = registry.identify(lineage, folder)
-    with stages.timed("deserialize"):
-        flavour = modelfile.flavour(lineage.details)
-        model = registry.deserialize(folder, flavour)
-    with stages.timed("probe"):
-        engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
-        column = modelfile.text_column(lineage.details)
-        predictor: Predictor = engine(model, settings.label_names(), column)
-    with stages.timed("first_prediction"):
-        predictor.predict([modelfile.example_text(folder) or BUILT_IN_EXAMPLE])
-    return LoadedModel(predictor, lineage, stages.seconds)
+    source = from_folder if settings.compiled_model else from_registry
+    predictor, lineage, not_compiled = source(settings, stages)
+    return LoadedModel(predictor, lineage, stages.seconds, not_compiled)
 
 
 def _answer(exc: Exception, retry_after_seconds: float) -> ServiceError:
