@@ -17,8 +17,11 @@ def read_body(request: Request, limit_bytes: int) -> bytes:
     Functions Framework reads what is left of a body after the response, without any limit, so
     every body is read here, even one that no endpoint wants.
     """
-    # One byte more than allowed: werkzeug cuts a chunked body at its limit without a word.
-    request.max_content_length = limit_bytes + 1
+    announced = request.environ.get("CONTENT_LENGTH", "")
+    if not (announced.isdecimal() and int(announced) <= limit_bytes):
+        # One byte more than allowed: werkzeug cuts a chunked body at its limit without a word.
+        # Not for every request, since a limited stream takes 5 µs longer to read.
+        request.max_content_length = limit_bytes + 1
     try:
         body = request.get_data()
     except RequestEntityTooLarge:

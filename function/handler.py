@@ -10,12 +10,11 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from flask import Request, Response
 
 from function.body import read_body
-from function.endpoints import Service
+from function.endpoints import Body, Service
 from function.errors import (
     PROBLEM_JSON,
     BodyTooLarge,
@@ -28,6 +27,7 @@ from function.errors import (
 )
 from function.model.cache import ModelCache
 from function.model.loader import load_model
+from function.response import WholeResponse
 from function.routes import ROUTES, allowed_methods, directory
 from function.settings import Settings
 from function.telemetry import context
@@ -53,23 +53,22 @@ def create_handle(settings: Settings) -> Handle:
         started = time.perf_counter()
         request_id = context.request_id(request.environ)
         try:
-            response = _respond(service, request)
+            response = _respond(service, request, request_id, started)
         except ServiceError as exc:
             if isinstance(exc, ModelOutputError):
                 log.request_failure(str(exc), exc, request_id=request_id, returned=exc.returned)
-            response = _problem(exc, request_id)
+            response = _problem(exc, request_id, started)
         except Exception as exc:
             log.request_failure("request failed", exc, request_id=request_id)
             unexpected = ServiceError("The service failed on this request; its log has the cause.")
-            response = _problem(unexpected, request_id)
-        response.headers["X-Request-ID"] = request_id
+            response = _problem(unexpected, request_id, started)
         _log_request(log, request, response.status_code, request_id, started)
         return response
 
     return handle
 
 
-def _respond(service: Service, request: Request) -> Response:
+def _respond(service: Service, request: Request, request_id: str, started: float) -> Response:
     body = read_body(request, service.settings.max_body_bytes)
     operations = ROUTES.get(request.path)
     if operations is None:
@@ -79,10 +78,20 @@ def _respond(service: Service, request: Request) -> Response:
     if operation is None:
         allow = allowed_methods(operations)
         if method == "OPTIONS":
-            return _no_content({"Allow": allow})
+            return _no_content({"Allow": allow, "X-Request-ID": request_id})
         raise MethodNotAllowed(allow)
     _negotiate(request)
-    return _render(operation.endpoint(service, body), 200, JSON)
+    is_cold = service.models.model is None
+    answer = operation.endpoint(service, body)
+    stages = _stages(service) if is_cold else ""
+    return _render(answer, 200, JSON, request_id, started, stages)
+
+
+def _stages(service: Service) -> str:
+    """The stages of the load that this request waited for, as Server-Timing metrics."""
+    model = service.models.model
+    timings = model.timings_seconds if model is not None else {}
+    return "".join(f", {name};dur={1000 * seconds:.1f}" for name, seconds in timings.items())
 
 
 def _negotiate(request: Request) -> None:
@@ -97,8 +106,9 @@ def _negotiate(request: Request) -> None:
         raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
 
 
-def _problem(error: ServiceError, request_id: str) -> Response:
-    response = _render(error.problem(request_id), error.status, PROBLEM_JSON)
+def _problem(error: ServiceError, request_id: str, started: float) -> Response:
+    problem = error.problem(request_id)
+    response = _render(problem, error.status, PROBLEM_JSON, request_id, started)
     response.headers.update(error.headers)
     if isinstance(error, BodyTooLarge):
         # A streamed response keeps Functions Framework from reading on through an endless body.
@@ -106,11 +116,19 @@ def _problem(error: ServiceError, request_id: str) -> Response:
     return response
 
 
-def _render(body: dict[str, Any], status: int, mimetype: str) -> Response:
-    response = Response(_encode(body).encode(), status, mimetype=mimetype)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+def _render(
+    body: Body, status: int, content_type: str, request_id: str, started: float, stages: str = ""
+) -> Response:
+    payload = (body if isinstance(body, str) else _encode(body)).encode()
+    headers = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(payload))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Request-ID", request_id),
+        ("Server-Timing", f"total;dur={1000 * (time.perf_counter() - started):.3f}{stages}"),
+    ]
+    return WholeResponse([payload], status, headers)
 
 
 def _no_content(headers: dict[str, str]) -> Response:
@@ -125,13 +143,6 @@ def _log_request(
     # 503 is a cold start's honest answer; what made a load fail is logged as ERROR on its own.
     severity = "INFO" if status < 400 else "WARNING" if status < 500 or status == 503 else "ERROR"
     path = request.path[:_LONGEST_LOGGED_PATH]
-    log.write(
-        severity,
-        f"{request.method} {path} {status}",
-        request_id=request_id,
-        method=request.method,
-        path=path,
-        status=status,
-        duration_ms=round((time.perf_counter() - started) * 1000, 3),
-        **context.trace_fields(request.environ),
-    )
+    seconds = time.perf_counter() - started
+    trace = context.trace_fields(request.environ)
+    log.request(severity, request_id, request.method, path, status, seconds, **trace)

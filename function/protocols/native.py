@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from function.errors import InvalidInput, MalformedRequest
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     Schema = TypeVar("Schema", bound=BaseModel)
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MOST_ERRORS = 20
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -76,18 +78,34 @@ def render_prediction(
     prediction: Prediction,
     model_version: str | None,
     labels: tuple[str, ...] | None = None,
-) -> dict[str, Any]:
-    """One prediction as the response shows it; with ``labels``, also the scores where known."""
+) -> str:
+    """One prediction as JSON; with ``labels``, also the scores where there are any.
+
+    Put together by hand: encoding a dict takes four times as long as its strings.
+    """
     label, confidence, scores = prediction
-    answer: dict[str, Any] = {
-        "text": text,
-        "sentiment": label,
-        "confidence": confidence,
-        "model_version": model_version,
-    }
+    more = ""
     if labels is not None and scores is not None:
-        answer["scores"] = dict(zip(labels, scores, strict=True))
-    return answer
+        more = f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
+    return (
+        f'{{"text":{_encode(text)},"sentiment":{_encode(label)},'
+        f'"confidence":{"null" if confidence is None else repr(confidence)},'
+        f'"model_version":{_encode(model_version)}{more}}}'
+    )
+
+
+def render_batch(
+    texts: Sequence[str],
+    predictions: Sequence[Prediction],
+    model_version: str | None,
+    labels: tuple[str, ...] | None = None,
+) -> str:
+    """The predictions as JSON, in the order of the texts."""
+    items = [
+        render_prediction(text, prediction, model_version, labels)
+        for text, prediction in zip(texts, predictions, strict=True)
+    ]
+    return f'{{"predictions":[{",".join(items)}]}}'
 
 
 def _is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
