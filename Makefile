@@ -1,5 +1,6 @@
 # make run    first prediction in two minutes: installs, trains the demo model if needed, serves
 # make test   the same set-up, then ruff, mypy and the whole test suite
+# make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
 # make lock   refresh requirements.txt from pyproject.toml
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 PORT   ?= 8080
 export PORT
 
-.PHONY: run test lock clean
+.PHONY: run test bench lock clean
 
 run: $(VENV)/installed
 	@$(BIN)/python -m function.demo --if-missing
@@ -22,8 +23,11 @@ test: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
+bench: $(VENV)/installed-test
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
 lock: $(VENV)/installed
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --universal \
 	  --python-version 3.11 --no-header --upgrade --quiet --output-file requirements.txt
 
 clean:
@@ -39,5 +43,5 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra test -c requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra test -c requirements.txt
 	@touch $@
