@@ -1,0 +1,3 @@
+"""Measures this project and the usual ways of serving the same MLflow model, in one run: `python -m
+tests.benchmarks`.
+"""

@@ -1,0 +1,173 @@
+"""How each competitor is started: its command line, its environment, the files it wants first."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks import locales, progress, servers
+from tests.benchmarks.model import Model
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PEERS = Path(__file__).resolve().parent / "peers"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a competitor runs: its interpreter, a folder of its own, the model, and the port to
+    listen on.
+    """
+
+    python: Path
+    folder: Path
+    model: Model
+    port: int
+
+    def script(self, name: str) -> str:
+        """A command installed beside the interpreter."""
+        return str(self.python.with_name(name))
+
+
+def uvicorn(application: str) -> Callable[[Site], list[str]]:
+    return lambda site: [
+        *(
+            str(site.python),
+            "-m",
+            "uvicorn",
+            application,
+            "--app-dir",
+            str(PEERS),
+            "--workers",
+            "1",
+        ),
+        *(
+            "--host",
+            servers.HOST,
+            "--port",
+            str(site.port),
+            "--log-level",
+            "warning",
+            "--no-access-log",
+        ),
+    ]
+
+
+def mlflow_serve(site: Site) -> list[str]:
+    command = [str(site.python), "-m", "mlflow", "models", "serve", "--model-uri", site.model.files]
+    return [
+        *command,
+        "--env-manager",
+        "local",
+        "--workers",
+        "1",
+        "--host",
+        servers.HOST,
+        "--port",
+        str(site.port),
+    ]
+
+
+def with_own_scripts(site: Site) -> dict[str, str]:
+    """Some servers start their workers by name from PATH."""
+    return {
+        "MODEL_PATH": site.model.files,
+        "PATH": f"{site.python.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+def write_mlserver_settings(site: Site) -> None:
+    model = {
+        "name": "model",
+        "implementation": "mlserver_mlflow.MLflowRuntime",
+        "parameters": {"uri": site.model.files},
+    }
+    (site.folder / "model-settings.json").write_text(json.dumps(model))
+
+
+def mlserver_environment(site: Site) -> dict[str, str]:
+    ports = {
+        "HTTP_PORT": site.port,
+        "GRPC_PORT": servers.free_port(),
+        "METRICS_PORT": servers.free_port(),
+    }
+    settings = {"HOST": servers.HOST, "PARALLEL_WORKERS": 0, "DEBUG": "false", **ports}
+    return {f"MLSERVER_{name}": str(value) for name, value in settings.items()}
+
+
+def bentoml_serve(site: Site) -> list[str]:
+    command = [
+        site.script("bentoml"),
+        "serve",
+        "bentoml_service:TextClassifier",
+        "--working-dir",
+        str(PEERS),
+    ]
+    return [*command, "--host", servers.HOST, "--port", str(site.port)]
+
+
+def convert_to_onnx(site: Site) -> None:
+    command = [
+        str(site.python),
+        str(PEERS / "onnx_convert.py"),
+        site.model.files,
+        str(site.folder / "model.onnx"),
+    ]
+    progress.run("converting the model to ONNX", command)
+
+
+def onnx_environment(site: Site) -> dict[str, str]:
+    labels = ",".join(site.model.labels)
+    return {
+        "ONNX_MODEL": str(site.folder / "model.onnx"),
+        "LABELS": labels,
+        **locales.english(site.folder),
+    }
+
+
+def functions_framework(target: str, source: Path) -> Callable[[Site], list[str]]:
+    return lambda site: [
+        *(site.script("functions-framework"), f"--target={target}", "--source", str(source)),
+        *("--host", servers.HOST, "--port", str(site.port)),
+    ]
+
+
+def granian_hello(site: Site) -> list[str]:
+    command = [
+        str(site.python),
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "hello_wsgi:app",
+        "--workers",
+        "1",
+    ]
+    return [*command, "--host", servers.HOST, "--port", str(site.port), "--no-log"]
+
+
+def function_serve(site: Site) -> list[str]:
+    return [str(site.python), "-m", "function.serve"]
+
+
+def compile_model(site: Site) -> None:
+    shutil.rmtree(site.folder / "compiled", ignore_errors=True)
+    command = [str(site.python), "-m", "function.compile", site.model.model_uri, "--output"]
+    environment = {"MLFLOW_TRACKING_URI": site.model.tracking_uri, "PYTHONPATH": str(REPOSITORY)}
+    progress.run("compiling the model", [*command, str(site.folder / "compiled")], environment)
+
+
+def compiled_environment(site: Site) -> dict[str, str]:
+    return {
+        "COMPILED_MODEL": str(site.folder / "compiled"),
+        "HOST": servers.HOST,
+        "PORT": str(site.port),
+    }
+
+
+def registry_environment(site: Site) -> dict[str, str]:
+    registry = {"MLFLOW_TRACKING_URI": site.model.tracking_uri, "MODEL_URI": site.model.model_uri}
+    return {**registry, "HOST": servers.HOST, "PORT": str(site.port)}
