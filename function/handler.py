@@ -137,11 +137,19 @@ def _no_content(headers: dict[str, str]) -> Response:
     return response
 
 
+def _severity(status: int) -> str:
+    if status < 400:
+        return "INFO"
+    # 503 is a cold start's honest answer; what made a load fail is logged as ERROR on its own.
+    return "WARNING" if status < 500 or status == 503 else "ERROR"
+
+
 def _log_request(
     log: JsonLog, request: Request, status: int, request_id: str, started: float
 ) -> None:
-    # 503 is a cold start's honest answer; what made a load fail is logged as ERROR on its own.
-    severity = "INFO" if status < 400 else "WARNING" if status < 500 or status == 503 else "ERROR"
+    severity = _severity(status)
+    if context.is_probe(request.environ):
+        severity = "DEBUG"
     path = request.path[:_LONGEST_LOGGED_PATH]
     seconds = time.perf_counter() - started
     trace = context.trace_fields(request.environ)

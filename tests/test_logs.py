@@ -101,6 +101,18 @@ def test_the_log_level_silences_lesser_records(create_app: AppFactory, read_reco
     assert [record["status"] for record in read_records()] == [404]
 
 
+@pytest.mark.parametrize(
+    "headers", [{"User-Agent": "kube-probe/1.33"}, {"K-Network-Probe": "queue"}]
+)
+def test_probes_are_logged_for_debugging_only(
+    create_app: AppFactory, read_records: Any, headers: dict[str, str]
+) -> None:
+    create_app().get("/health/live", headers=headers)
+    assert read_records() == []
+    create_app(LOG_LEVEL="DEBUG").get("/health/live", headers=headers)
+    assert [record["severity"] for record in read_records()] == ["DEBUG"]
+
+
 def test_a_path_cannot_break_out_of_its_line(create_app: AppFactory, read_records: Any) -> None:
     create_app().get('/%0A{"severity":"EMERGENCY"}' + "x" * 1_000)
     (record,) = read_records()

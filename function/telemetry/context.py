@@ -40,3 +40,13 @@ def trace_fields(environ: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fields(trace_id: str, span_id: str | None, sampled: bool | None) -> dict[str, Any]:
     return {"trace_id": trace_id, "span_id": span_id, "trace_sampled": sampled}
+
+
+def is_probe(environ: Mapping[str, Any]) -> bool:
+    """Whether the kubelet or Knative's queue-proxy asks, which do so up to twenty times a second.
+
+    Known by the headers that Knative's runtime contract names, and the kubelet's user agent.
+    """
+    return environ.get("HTTP_USER_AGENT", "").startswith("kube-probe/") or (
+        "HTTP_K_NETWORK_PROBE" in environ or "HTTP_K_KUBELET_PROBE" in environ
+    )
