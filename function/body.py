@@ -27,10 +27,12 @@ def read_body(request: Request, limit_bytes: int) -> bytes:
     except RequestEntityTooLarge:
         body = None
     except HTTPException as exc:
-        raise MalformedRequest("The body ended before its announced length.") from exc
+        raise MalformedRequest("The body could not be read to its end.") from exc
     if body is None or len(body) > limit_bytes:
         _drain(request)
         raise BodyTooLarge(f"The body is larger than MAX_BODY_BYTES={limit_bytes} bytes.")
+    if announced.isdecimal() and len(body) < int(announced):
+        raise MalformedRequest("The body ended before its announced length.")
     return body
 
 

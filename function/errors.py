@@ -87,16 +87,23 @@ class InvalidInput(ServiceError):
         return {**super().problem(request_id), "errors": self.errors}
 
 
-class ModelOutputError(ServiceError):
+class UnusableModel(ServiceError):
+    """The model answers in no shape that can be read as one prediction per text."""
+
+    slug: ClassVar[str] = "model-output"
+
+    def __init__(self) -> None:
+        super().__init__("The model's output could not be read as one prediction per text.")
+
+
+class ModelOutputError(UnusableModel):
     """The model returned something that is not one prediction per text.
 
     What it returned is in ``returned``, for the log and never for the response.
     """
 
-    slug: ClassVar[str] = "model-output"
-
     def __init__(self, returned: str) -> None:
-        super().__init__("The model's output could not be read as one prediction per text.")
+        super().__init__()
         self.returned = returned
 
 

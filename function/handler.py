@@ -45,7 +45,9 @@ def create_handle(settings: Settings) -> Handle:
     log = JsonLog(settings.log_level, settings.service_name)
     logging.basicConfig(handlers=[LibraryHandler(log)], force=True)
     logging.captureWarnings(True)
-    models = ModelCache(lambda: load_model(settings, log), settings.load_retry_seconds)
+    models = ModelCache(
+        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
+    )
     service = Service(settings, models, directory())
 
     def handle(request: Request) -> Response:
@@ -58,7 +60,7 @@ def create_handle(settings: Settings) -> Handle:
             if isinstance(exc, ModelOutputError):
                 log.request_failure(str(exc), exc, request_id=request_id, returned=exc.returned)
             response = _problem(exc, request_id, started)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:  # a model's own code may call sys.exit
             log.request_failure("request failed", exc, request_id=request_id)
             unexpected = ServiceError("The service failed on this request; its log has the cause.")
             response = _problem(unexpected, request_id, started)
@@ -101,9 +103,21 @@ def _negotiate(request: Request) -> None:
         mimetype = request.mimetype
         if mimetype != JSON and not mimetype.endswith("+json"):
             raise UnsupportedMediaType(f"Send the body as Content-Type: {JSON}.")
-    accepts_any = environ.get("HTTP_ACCEPT") in ("*/*", JSON, None, "")
-    if not accepts_any and not request.accept_mimetypes.quality(JSON):
+    if environ.get("HTTP_ACCEPT") not in ("*/*", JSON, None, "") and not _accepts_json(request):
         raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
+
+
+def _accepts_json(request: Request) -> bool:
+    """Whether the Accept header leaves room for JSON; parameters such as charset do not matter."""
+    offers = {
+        value.partition(";")[0].strip(): quality for value, quality in request.accept_mimetypes
+    }
+    if JSON in offers:
+        return offers[JSON] > 0
+    return not offers or any(
+        quality > 0 and (value in ("*/*", "application/*") or value.endswith("+json"))
+        for value, quality in offers.items()
+    )
 
 
 def _problem(error: ServiceError, request_id: str, started: float) -> Response:

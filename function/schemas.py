@@ -1,4 +1,4 @@
-"""pydantic models of the native API: what its bodies hold, with limits and examples.
+"""pydantic models of the native API's requests, with limits and examples.
 
 Limits that are settings (text length, batch size) come in as validation context, so that one
 set of models serves every configuration.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 
-def _limits(info: ValidationInfo) -> Any:
-    return info.context
+def _limit(info: ValidationInfo, name: str) -> int:
+    limits: Any = info.context
+    return int(limits[name])
 
 
 def _text_within_limits(text: str, info: ValidationInfo) -> str:
@@ -23,7 +24,7 @@ def _text_within_limits(text: str, info: ValidationInfo) -> str:
         text.encode()
     except UnicodeEncodeError:  # JSON can spell lone surrogates; no text has them
         raise PydanticCustomError("unicode", "the text is not valid Unicode") from None
-    limit = _limits(info)["max_text_length"]
+    limit = _limit(info, "max_text_length")
     if len(text) > limit:
         raise PydanticCustomError(
             "too_long",
@@ -33,9 +34,10 @@ def _text_within_limits(text: str, info: ValidationInfo) -> str:
     return text
 
 
-def _batch_within_limits(texts: list[Any], info: ValidationInfo) -> list[Any]:
-    limit = _limits(info)["max_batch_size"]
-    if len(texts) > limit:
+def _batch_within_limits(texts: Any, info: ValidationInfo) -> Any:
+    """Before any text is looked at: a million of them would take seconds to refuse one by one."""
+    limit = _limit(info, "max_batch_size")
+    if isinstance(texts, list) and len(texts) > limit:
         raise PydanticCustomError(
             "too_long",
             "the batch has {length} texts, more than MAX_BATCH_SIZE={limit}",
@@ -45,6 +47,7 @@ def _batch_within_limits(texts: list[Any], info: ValidationInfo) -> list[Any]:
 
 
 Text = Annotated[str, AfterValidator(_text_within_limits)]
+Batch = Annotated[list[Text], Field(min_length=1), BeforeValidator(_batch_within_limits)]
 
 
 class _Schema(BaseModel):
@@ -61,23 +64,5 @@ class PredictRequest(_Schema):
 class BatchRequest(_Schema):
     """Texts to classify, answered in this order."""
 
-    texts: Annotated[list[Text], Field(min_length=1), AfterValidator(_batch_within_limits)] = Field(
-        examples=[["This product is amazing!", "Terrible service", "Just okay"]]
-    )
+    texts: Batch = Field(examples=[["This product is amazing!", "Terrible service", "Just okay"]])
     return_scores: bool = Field(False, description="Also return the probability of each label.")
-
-
-class PredictionResponse(_Schema):
-    """One text's label; ``confidence`` is its probability, null where the model gives none."""
-
-    text: str
-    sentiment: str
-    confidence: float | None
-    model_version: str | None
-    scores: dict[str, float] | None = None
-
-
-class BatchResponse(_Schema):
-    """One prediction per text, in input order."""
-
-    predictions: list[PredictionResponse]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from function.settings import Settings, settings_or_exit
+from function.settings import PROBE_THREADS, Settings, settings_or_exit
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -20,8 +20,6 @@ EPILOG = """examples:
 
 Settings are environment variables; python -m function.settings lists them.
 """
-# Threads beyond MAX_CONCURRENCY: probes must be answered while every other thread is busy.
-PROBE_THREADS = 4
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """Every environment variable of the service: name, type, default, bounds, unit and help.
 
-The one place that reads the environment. The README's table and ``--help`` are rendered from
-here, so a setting exists everywhere or nowhere.
+The README's table is rendered from here, so a setting exists everywhere or nowhere.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from typing import Any
 
 from function.errors import InvalidSetting
 
+# Threads beyond MAX_CONCURRENCY: probes must be answered while every other thread is busy.
+PROBE_THREADS = 4
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -72,10 +73,18 @@ class Settings:
         1_048_576, "Largest request body accepted", unit="bytes", minimum=1
     )
     load_timeout_seconds: float = setting(
-        60.0, "Longest a request waits for the model to load", unit="seconds", minimum=0
+        60.0,
+        "Longest a request waits for the model to load",
+        unit="seconds",
+        minimum=0,
+        maximum=3600,
     )
     load_retry_seconds: float = setting(
-        5.0, "Pause after a failed load before the next attempt", unit="seconds", minimum=0
+        5.0,
+        "Pause after a failed load before the next attempt",
+        unit="seconds",
+        minimum=0,
+        maximum=3600,
     )
     max_concurrency: int = setting(
         64,
@@ -113,8 +122,9 @@ class Settings:
         names: dict[str, str] = {}
         for pair in filter(None, (part.strip() for part in self.labels.split(","))):
             key, separator, name = (part.strip() for part in pair.partition("="))
-            if not (key and separator and name) or key in names:
-                raise InvalidSetting("LABELS", self.labels, "class=name pairs, each class once")
+            if not (key and separator and name) or key in names or name in names.values():
+                expected = "class=name pairs, each class and each name once"
+                raise InvalidSetting("LABELS", self.labels, expected)
             names[key] = name
         return names
 
@@ -137,6 +147,8 @@ def _parse(name: str, text: str, type_name: Any, rules: Mapping[str, Any]) -> An
     expected = _expected(number, rules)
     try:
         value = number(text)
+        if not text.isascii() or "_" in text:  # Python's own liberties: 1_000, other digits
+            raise ValueError
     except ValueError:
         raise InvalidSetting(name, text, expected) from None
     low, high = rules["minimum"], rules["maximum"]

@@ -130,7 +130,18 @@ def test_a_body_without_content_type_is_taken_as_json(client: FlaskClient) -> No
     assert client.post("/predict", data=b'{"text": "ok"}').status_code == 200
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, */*;q=0.1", ""])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "*/*",
+        "application/*",
+        "text/html, */*;q=0.1",
+        "",
+        "application/json; charset=utf-8",
+        "application/problem+json",
+        ",",
+    ],
+)
 def test_clients_that_can_read_json_get_it(client: FlaskClient, accept: str) -> None:
     assert client.get("/health", headers={"Accept": accept}).status_code == 200
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 import pytest
 
-from function.errors import ModelOutputError, ModelUnavailable, ServiceError
+from function.errors import ModelUnavailable, ServiceError, UnusableModel
 from function.model.cache import ModelCache
 from function.model.lineage import Lineage
 from function.model.loader import LoadedModel, LoadFailure
@@ -81,7 +81,11 @@ def test_within_the_pause_the_failure_is_remembered_with_the_time_left() -> None
     with pytest.raises(ModelUnavailable) as caught:
         cache.get(10)
     assert time.monotonic() - started < 5
-    assert 1 <= int(caught.value.headers["Retry-After"]) <= 30
+    assert 28 <= int(caught.value.headers["Retry-After"]) <= 30
+    time.sleep(2.1)
+    with pytest.raises(ModelUnavailable) as caught:
+        cache.get(10)
+    assert int(caught.value.headers["Retry-After"]) <= 28
 
 
 def test_after_the_pause_the_next_request_loads_again() -> None:
@@ -104,9 +108,37 @@ def test_a_request_stops_waiting_while_the_load_goes_on() -> None:
     assert source.calls == 1
 
 
-def test_a_model_that_answers_nonsense_keeps_its_own_error() -> None:
-    cache = ModelCache(Source(failures=9, answer=ModelOutputError("a goat")), retry_seconds=60)
+def test_a_model_that_answers_nonsense_is_500_to_requests_and_503_to_probes() -> None:
+    cache = ModelCache(Source(failures=9, answer=UnusableModel()), retry_seconds=60)
+    seen = []
     for _ in range(2):
-        with pytest.raises(ModelOutputError) as caught:
+        with pytest.raises(UnusableModel) as caught:
             cache.get(10)
-        assert caught.value.status == 500
+        seen.append(caught.value)
+    assert seen[0] is not seen[1]
+    assert cache.unavailable().status == 503
+
+
+def test_a_load_that_ends_the_thread_leaves_nobody_waiting() -> None:
+    def leave() -> LoadedModel:
+        raise SystemExit(1)
+
+    cache = ModelCache(leave, retry_seconds=60)
+    with pytest.raises(ModelUnavailable, match="SystemExit"):
+        cache.get(10)
+    assert cache.failed and not cache.loading
+
+
+def test_no_more_wait_than_the_server_has_threads_for() -> None:
+    source = Source()
+    source.gate.clear()
+    cache = ModelCache(source, retry_seconds=1, most_waiting=3)
+    with ThreadPoolExecutor(10) as pool:
+        waiting = [pool.submit(cache.get, 10) for _ in range(10)]
+        done, _ = wait(waiting, timeout=5, return_when=FIRST_COMPLETED)
+        time.sleep(0.2)
+        refused = [future for future in waiting if future.done()]
+        source.gate.set()
+    assert len(refused) == 7
+    assert all(future.exception().status == 503 for future in refused)
+    assert sum(future.exception() is None for future in waiting) == 3

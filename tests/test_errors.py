@@ -30,8 +30,18 @@ def assert_problem(reply: TestResponse, status: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"text", b"{'text': 1}", b"\xff\xfe\x00", b"[" * 100_000, b"1" * 6_000],
-    ids=["empty", "cut", "word", "quotes", "binary", "deep", "digits"],
+    [
+        b"",
+        b"{",
+        b"text",
+        b"{'text': 1}",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"1" * 6_000,
+        b"NaN",
+        b"\xff\xfe{\x00}\x00",
+    ],
+    ids=["empty", "cut", "word", "quotes", "binary", "deep", "digits", "nan", "utf-16"],
 )
 def test_what_is_not_json_is_400(client: FlaskClient, body: bytes) -> None:
     assert_problem(client.post("/predict", data=body, content_type="application/json"), 400)
@@ -53,6 +63,8 @@ def test_what_is_not_json_is_400(client: FlaskClient, body: bytes) -> None:
         ({"text": SECRET, "return_scores": "yes"}, "/return_scores"),
         ({"text": SECRET, "return_score": True}, "/return_score"),
         ({"text": "x", SECRET: 1}, ""),
+        ({"text": "x", "hunter2": 1}, ""),
+        ({"text": "x", **{str(n): n for n in range(50)}}, ""),
     ],
 )
 def test_invalid_predict_input_is_422_with_a_pointer(
@@ -111,6 +123,17 @@ def test_wrong_method_is_405_with_allow(client: FlaskClient, method: str) -> Non
         assert_problem(reply, 405)
 
 
+def test_a_million_bad_texts_are_refused_by_their_number_alone(client: FlaskClient) -> None:
+    problem = assert_problem(client.post("/predict_batch", json={"texts": [1] * 200_000}), 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/texts"]
+    assert "MAX_BATCH_SIZE=100" in problem["detail"]
+
+
+def test_a_slip_in_a_field_name_is_told(client: FlaskClient) -> None:
+    reply = client.post("/predict", json={"text": "x", "return_score": True})
+    assert "did you mean return_scores?" in assert_problem(reply, 422)["detail"]
+
+
 def test_a_client_that_cannot_read_json_is_406(client: FlaskClient) -> None:
     for accept in ("text/html", "image/*", "application/json;q=0"):
         assert_problem(client.get("/health", headers={"Accept": accept}), 406)
@@ -163,3 +186,16 @@ def test_another_request_id_is_replaced(client: FlaskClient, given: str) -> None
     made = client.get("/health", headers={"X-Request-ID": given}).headers["X-Request-ID"]
     assert made != given
     assert len(made) == 32
+
+
+def test_a_model_that_calls_exit_is_a_500_like_any_other_failure(
+    create_app: AppFactory, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = create_app(**registry.environ)
+    client.get("/models/info")
+
+    def leave(*_: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr("function.protocols.native.render_prediction", leave)
+    assert_problem(client.post("/predict", json={"text": "bye"}), 500)

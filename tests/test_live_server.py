@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -80,3 +81,29 @@ def test_sigterm_ends_an_idle_server_cleanly(start_server: StartServer) -> None:
     server = start_server()
     assert server.request("/health").status == 200
     assert server.stop() == 0
+
+
+def test_a_body_shorter_than_announced_is_400(start_server: StartServer) -> None:
+    server = start_server()
+    with socket.create_connection(urlsplit(server.url).netloc.split(":")) as client:
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+        client.sendall(head + b'{"text": "I love it"}')
+        client.shutdown(socket.SHUT_WR)
+        reply = client.recv(4096)
+    assert b" 400 " in reply.splitlines()[0]
+
+
+def test_probes_are_answered_while_a_crowd_waits_for_the_model(start_server: StartServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
+        port = silent.getsockname()[1]
+        server = start_server(
+            MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}", MLFLOW_HTTP_REQUEST_TIMEOUT="3"
+        )
+        with ThreadPoolExecutor(40) as pool:
+            waiting = [pool.submit(server.request, "/predict", {"text": "x"}) for _ in range(40)]
+            time.sleep(1)
+            started = time.monotonic()
+            assert server.request("/health/live").status == 200
+            assert time.monotonic() - started < 2
+            assert not any(future.done() for future in waiting)
+            assert {future.result().status for future in waiting} == {503}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sqlite3
+import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ import mlflow
 import pytest
 from flask.testing import FlaskClient
 
+from function.model.compiled.linear import LinearPredictor
+from function.model.predictor import Prediction
 from tests.conftest import AppFactory
 from tests.processes import free_port
-from tests.registry import NAME, Registry
+from tests.registry import EXAMPLE, NAME, Registry, frame_pipeline
 
 
 def refusal(client: FlaskClient) -> str:
@@ -149,6 +154,7 @@ def test_a_failed_load_is_logged_once_and_whole(
     output = capsys.readouterr().out
     assert output.count('"stack_trace"') == 1
     assert "ModelLoadError" in output
+    assert "none.db does not exist here" in output.partition('"stack_trace"')[2]
 
 
 def test_when_the_registry_comes_back_so_does_the_service(
@@ -176,3 +182,62 @@ def test_a_request_does_not_wait_longer_than_it_is_told(
     reply = client.post("/predict", json={"text": "hurry"})
     assert reply.status_code == 503
     assert "still loading" in reply.json["detail"]
+
+
+def test_credentials_reach_neither_response_nor_log(
+    create_app: AppFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = create_app(MLFLOW_TRACKING_URI=f"http://user:hunter2@127.0.0.1:{free_port()}")
+    detail = refusal(client)
+    output = capsys.readouterr().out
+    assert "stack_trace" in output
+    assert "hunter2" not in detail + output
+
+
+def test_a_failed_load_leaves_no_copy_of_the_model_behind(
+    create_app: AppFactory, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("function.model.modelfile.flavour", lambda details: 1 / 0)
+    client = create_app(LOAD_RETRY_SECONDS="0", **registry.environ)
+    assert client.post("/predict", json={"text": "x"}).status_code == 503
+    assert client.post("/predict", json={"text": "x"}).status_code == 503
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_uri_without_a_version_is_told_so(
+    create_app: AppFactory, registry: Registry
+) -> None:
+    client = create_app(MLFLOW_TRACKING_URI=registry.tracking_uri, MODEL_URI=f"models:/{NAME}")
+    assert "names no version" in refusal(client)
+
+
+def test_a_refused_pickle_is_told_so(
+    create_app: AppFactory, registry: Registry, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    mlflow.sklearn.save_model(
+        frame_pipeline(), folder, pip_requirements=[], serialization_format="cloudpickle"
+    )
+    client = create_app(
+        MODEL_URI=str(folder),
+        MLFLOW_TRACKING_URI=registry.tracking_uri,
+        MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
+    )
+    assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in refusal(client)
+
+
+def test_ready_means_the_models_own_example_was_answered(
+    create_app: AppFactory, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answer = LinearPredictor.predict
+
+    def spy(self: LinearPredictor, texts: Sequence[str]) -> list[Prediction]:
+        asked.extend(texts)
+        return answer(self, texts)
+
+    monkeypatch.setattr(LinearPredictor, "predict", spy)
+    create_app(**registry.environ).get("/models/info")
+    assert asked[-1] == EXAMPLE["text"][0]

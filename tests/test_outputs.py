@@ -32,6 +32,7 @@ def pairs(output: Any, **how: Any) -> list[tuple[str, float | None]]:
         pd.DataFrame({0: ["pos", "neg"]}),
         [{"prediction": "pos"}, {"prediction": "neg"}],
         {"label": ["pos", "neg"]},
+        np.array([["pos"], ["neg"]]),
     ],
 )
 def test_labels_alone_have_no_confidence(output: Any) -> None:
@@ -94,6 +95,8 @@ def test_an_even_row_takes_the_first_class_as_argmax_does() -> None:
         np.array([[7.0, 1.0], [2.0, 1.0]]),
         np.array([[float("nan"), 1.0], [0.0, 1.0]]),
         pd.DataFrame({"a": [1, 2], "b": [3, 4]}),
+        np.array([[-0.1, 1.1], [0.0, 1.0]]),
+        [[True, False], [True, False]],
         pd.DataFrame({"label": ["pos"], "score": [0.5]}),
         [{"label": "pos", "score": 93}, {"label": "neg", "score": 60}],
         {"label": ["pos", "neg"], "score": [0.5]},
@@ -107,6 +110,17 @@ def test_any_other_shape_is_refused_telling_what_came_back(output: Any) -> None:
     assert type(output).__name__ in caught.value.returned
     assert "2 texts" in caught.value.returned
     assert caught.value.returned not in caught.value.detail
+
+
+def test_what_came_back_is_told_without_its_content() -> None:
+    private = pd.DataFrame({"a private sentence": [1, 2], "b": [3, 4]})
+    with pytest.raises(ModelOutputError) as caught:
+        read_output(private, 2, CLASSES)
+    assert "private" not in caught.value.returned
+
+
+def test_rounding_beyond_zero_and_one_is_forgiven() -> None:
+    assert pairs([[-1e-12, 1 + 1e-12], [1.0, 0.0]], classes=CLASSES) == [("pos", 1.0), ("neg", 1.0)]
 
 
 def test_probabilities_without_class_names_point_to_labels() -> None:

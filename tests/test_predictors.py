@@ -12,7 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from flask.testing import FlaskClient
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from tests.conftest import AppFactory
@@ -87,9 +91,6 @@ def test_a_pipeline_without_probabilities_has_null_confidence(
 def test_integer_classes_are_named_through_labels(serve: Serve) -> None:
     texts, labels = training_data()
     numbers = [["negative", "neutral", "positive"].index(label) for label in labels]
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline
-
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)).fit(texts["text"], numbers)
     client = serve(model, {"LABELS": "0=negative,1=neutral,2=positive"})
     assert [label for label, _ in answers(client)] == ["positive", "negative", "neutral"]
@@ -154,3 +155,51 @@ def test_a_model_that_breaks_later_is_500_for_that_request_only(serve: Serve) ->
     client = serve(Moody(), signature=text_signature())
     assert client.post("/predict", json={"text": "odd"}).status_code == 500
     assert client.post("/predict", json={"text": "even"}).status_code == 200
+
+
+def test_swapped_labels_are_swapped_once(serve: Serve) -> None:
+    swapped = {"LABELS": "negative=positive,positive=negative"}
+    client = serve(
+        strings_pipeline(RandomForestClassifier(20, random_state=0)),
+        swapped,
+        serialization_format="cloudpickle",
+    )
+    assert client.get("/models/info").json["engine"] == "sklearn"
+    forest = strings_pipeline(RandomForestClassifier(20, random_state=0))
+    expected = {"negative": "positive", "positive": "negative", "neutral": "neutral"}
+    shown = [
+        (expected[label], max(row))
+        for label, row in zip(forest.predict(TEXTS), forest.predict_proba(TEXTS), strict=True)
+    ]
+    assert answers(client) == [(label, pytest.approx(share)) for label, share in shown]
+
+
+def test_the_label_is_what_predict_says_even_where_another_is_likelier(serve: Serve) -> None:
+    texts, labels = training_data()
+    binary = ["positive" if label == "positive" else "other" for label in labels]
+    base = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)).fit(texts["text"], binary)
+    eager = FixedThresholdClassifier(base, threshold=0.01, pos_label="positive").fit(
+        texts["text"], binary
+    )
+    client = serve(eager, serialization_format="cloudpickle")
+    label, confidence = answers(client)[1]
+    assert label == "positive"
+    assert confidence is not None and confidence < 0.5
+
+
+def test_a_pyfunc_that_wants_a_list_of_strings_gets_one(serve: Serve) -> None:
+    class Lengths(mlflow.pyfunc.PythonModel):
+        def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+            return [str(len(text)) for text in model_input]
+
+    client = serve(Lengths())
+    assert answers(client) == [(str(len(text)), None) for text in TEXTS]
+
+
+def test_an_unusable_model_is_logged_once_and_never_ready(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = serve(FixedAnswers(lambda n: "nonsense"), signature=text_signature())
+    assert [client.post("/predict", json={"text": "x"}).status_code for _ in range(3)] == [500] * 3
+    assert client.get("/health/ready").status_code == 503
+    assert capsys.readouterr().out.count('"stack_trace"') == 1

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from tests.conftest import AppFactory
+from tests.conftest import AppFactory, clean_environ
 from tests.processes import LiveServer, free_port, start_process
 from tests.registry import NAME, Registry, build_registry
 
 
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A real ``mlflow server`` process, artifacts through its proxy."""
-    folder, port = tmp_path_factory.mktemp("mlflow-server"), free_port()
+def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:
+    """A real ``mlflow server``, artifacts through its proxy, and how to start it again."""
+    port = free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
         *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
         f"--artifacts-destination={folder}/artifacts",
     ]
-    server = start_process(command, folder, os.environ, port, folder)
+
+    def start() -> LiveServer:
+        return start_process(command, folder, clean_environ(), port, folder)
+
+    return start(), start
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    server, _ = start_mlflow_server(tmp_path_factory.mktemp("mlflow-server"))
     yield server
     server.stop()
 
@@ -104,3 +111,20 @@ def test_a_file_uri_is_served_without_any_tracking_store(
     client = create_app(MODEL_URI=f"file://{folder}", MLFLOW_TRACKING_URI=nowhere)
     assert client.post("/predict", json={"text": "I love it"}).json["sentiment"] == "positive"
     assert not (tmp_path / "none.db").exists()
+
+
+def test_a_server_that_dies_and_comes_back_is_loaded_from_without_a_restart(
+    create_app: AppFactory, tmp_path: Path
+) -> None:
+    server, restart = start_mlflow_server(tmp_path)
+    client = create_app(
+        MLFLOW_TRACKING_URI=server.url, MODEL_URI=f"models:/{NAME}@champion", LOAD_RETRY_SECONDS="0"
+    )
+    build_registry(server.url, None)
+    server.stop()
+    assert client.post("/predict", json={"text": "I love it"}).status_code == 503
+    server = restart()
+    try:
+        assert client.post("/predict", json={"text": "I love it"}).status_code == 200
+    finally:
+        server.stop()

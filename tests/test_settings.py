@@ -53,6 +53,10 @@ def test_an_empty_variable_keeps_the_default() -> None:
         ("LABELS", "0"),
         ("LABELS", "0=a,0=b"),
         ("LABELS", "=a"),
+        ("LABELS", "0=a,1=a"),
+        ("LOAD_TIMEOUT_SECONDS", "1e300"),
+        ("MAX_BODY_BYTES", "1_0"),
+        ("MAX_BODY_BYTES", "١٢"),
     ],
 )
 def test_a_bad_value_names_variable_and_value(name: str, value: str) -> None:

@@ -59,7 +59,7 @@ def _is_served(settings: Settings) -> bool:
         return True  # a registry of the user's own: never train into it unasked
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            query = "SELECT 1 FROM model_versions WHERE name = ?"
+            query = "SELECT 1 FROM model_versions WHERE name = ? AND current_stage = 'Production'"
             return database.execute(query, (NAME,)).fetchone() is not None
     except sqlite3.OperationalError:  # no such file, or no such table yet
         return False

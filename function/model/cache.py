@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from function.errors import ModelUnavailable, ServiceError
+from function.errors import ModelUnavailable, ServiceError, UnusableModel
 from function.model.loader import LoadedModel, LoadFailure
 
 Load = Callable[[], LoadedModel]
@@ -19,9 +19,11 @@ Load = Callable[[], LoadedModel]
 class ModelCache:
     """Holds one model; ``load`` is called once at a time and never again after it succeeded."""
 
-    def __init__(self, load: Load, retry_seconds: float) -> None:
+    def __init__(self, load: Load, retry_seconds: float, most_waiting: int = 64) -> None:
         self._load = load
         self._retry_seconds = retry_seconds
+        self._most_waiting = most_waiting
+        self._waiting = 0
         self._lock = threading.Lock()
         self._model: LoadedModel | None = None
         self._failure: ServiceError | None = None
@@ -47,17 +49,33 @@ class ModelCache:
         """The model, loading it or waiting for the load under way.
 
         Raises ModelUnavailable (503) when the load fails or takes longer than ``wait_seconds``;
-        within the pause after a failure, at once.
+        within the pause after a failure, or when too many wait already, at once. A model whose
+        answers could not be read is UnusableModel (500).
         """
         if self._model is not None:
             return self._model
         attempt = self.start()
-        finished = attempt.wait(wait_seconds) if attempt is not None else True
+        finished = self._wait(attempt, wait_seconds) if attempt is not None else True
         if self._model is not None:
             return self._model
-        if finished:
-            raise self._remembered()
+        if finished and self._failure is not None:
+            raise self._remembered(self._failure)
         raise ModelUnavailable("The model is still loading.", retry_after_seconds=1)
+
+    def _wait(self, attempt: threading.Event, seconds: float) -> bool:
+        """Wait for the attempt to end, unless the server's threads are all waiting already.
+
+        A few must stay free: whoever probes the process would take it for dead.
+        """
+        with self._lock:
+            if self._waiting >= self._most_waiting:
+                return attempt.is_set()
+            self._waiting += 1
+        try:
+            return attempt.wait(seconds)
+        finally:
+            with self._lock:
+                self._waiting -= 1
 
     def start(self) -> threading.Event | None:
         """Begin a load unless one is under way, done, or failed a moment ago; does not wait.
@@ -72,18 +90,22 @@ class ModelCache:
                 threading.Thread(target=self._run, name="model-load", daemon=True).start()
             return self._attempt
 
-    def unavailable(self) -> ServiceError:
-        """Why there is no model right now, as the error to answer with."""
-        if self.failed and not self.loading:
-            return self._remembered()
+    def unavailable(self) -> ModelUnavailable:
+        """Why there is no model right now, as a readiness probe is told: always a 503."""
+        if self._failure is not None and not self.loading:
+            return ModelUnavailable(self._failure.detail, self._pause())
         return ModelUnavailable("The model is still loading.", retry_after_seconds=1)
 
     def _run(self) -> None:
-        model, failure = None, None
+        model: LoadedModel | None = None
+        failure: ServiceError | None = None
         try:
             model = self._load()
         except LoadFailure as exc:
             failure = exc.answer
+        except BaseException as exc:  # nothing may leave the waiting requests waiting
+            detail = f"The model could not be loaded ({type(exc).__name__})."
+            failure = ModelUnavailable(detail, self._retry_seconds)
         with self._lock:
             self._model, self._failure = model, failure
             self._failed_at = time.monotonic()
@@ -91,10 +113,11 @@ class ModelCache:
         if attempt is not None:
             attempt.set()
 
-    def _remembered(self) -> ServiceError:
-        if isinstance(self._failure, ModelUnavailable):
-            return ModelUnavailable(self._failure.detail, self._pause())
-        return self._failure or ModelUnavailable("The model is still loading.", 1)
+    def _remembered(self, failure: ServiceError) -> ServiceError:
+        """The failure as a new exception: one raised again would drag its old frames along."""
+        if isinstance(failure, UnusableModel):
+            return UnusableModel()
+        return ModelUnavailable(failure.detail, self._pause())
 
     def _pause(self) -> float:
         """Seconds until the next load may start."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import shorten
 
 from function.errors import ModelLoadError
+from function.telemetry.logs import without_credentials
 
-_USERINFO = re.compile(r"//[^/@\s]+@")
 _LONGEST_MESSAGE = 300
 
 
 def explain(exc: Exception, subject: str, folder: Path | None = None) -> str:
     """The detail for a failure while working on ``subject``; ``folder`` is the model's own."""
+    subject = without_credentials(subject)
     chain = list(_chain(exc))
     for link in chain:
         if isinstance(link, ImportError) and link.name:
@@ -34,7 +35,17 @@ def explain(exc: Exception, subject: str, folder: Path | None = None) -> str:
             f"The MLflow database was written by another MLflow version than {_version('mlflow')}:"
             f" {message} Upgrade it with 'mlflow db upgrade', or install its MLflow version."
         )
+    if "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in str(exc):
+        return (
+            f"{subject}: the model is a pickle, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids"
+            " loading one. Set it to true if you trust the registry, or log the model with skops."
+        )
     code = getattr(exc, "error_code", "")
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return (
+            "The MLflow server refused the credentials. Set MLFLOW_TRACKING_USERNAME and"
+            " MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."
+        )
     if code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
         return f"{subject}: {message} Check MODEL_URI and MLFLOW_TRACKING_URI."
     return f"{subject}: {type(exc).__name__}: {message}{_versions(folder)}"
@@ -47,9 +58,10 @@ def _chain(exc: BaseException | None) -> Iterator[BaseException]:
 
 
 def _first_line(exc: Exception) -> str:
-    text = _USERINFO.sub("//", str(exc)).strip()
-    line = text.splitlines()[0][:_LONGEST_MESSAGE] if text else "no message"
-    return line if line.endswith((".", "!", "?")) else line + "."
+    """The exception's first line, without what a server answered: that is not for clients."""
+    text = without_credentials(str(exc)).strip().partition("Response body")[0].rstrip(" .")
+    line = text.splitlines()[0] if text else type(exc).__name__
+    return f"{shorten(line, _LONGEST_MESSAGE, placeholder=' ...')}."
 
 
 def _versions(folder: Path | None) -> str:

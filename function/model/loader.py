@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from function.errors import ModelLoadError, ModelUnavailable, ServiceError
+from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
 from function.model.lineage import Lineage
 from function.model.predictor import Predictor
 from function.model.sources import Stages, from_folder, from_registry
@@ -45,7 +45,7 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
     log.write("INFO", "model load started", model_uri=origin)
     try:
         model = _load(settings, stages)
-    except Exception as exc:
+    except BaseException as exc:  # a model's own code runs here, and may call sys.exit
         log.failure(
             f"model load failed at stage {stages.current}",
             exc,
@@ -72,9 +72,9 @@ def _load(settings: Settings, stages: Stages) -> LoadedModel:
     return LoadedModel(predictor, lineage, stages.seconds, not_compiled)
 
 
-def _answer(exc: Exception, retry_after_seconds: float) -> ServiceError:
-    if isinstance(exc, ServiceError):
-        return exc
+def _answer(exc: BaseException, retry_after_seconds: float) -> ServiceError:
+    if isinstance(exc, UnusableModel):
+        return UnusableModel()  # not the ModelOutputError itself: it has been logged
     if isinstance(exc, ModelLoadError):
         return ModelUnavailable(str(exc), retry_after_seconds)
     return ModelUnavailable(

@@ -21,6 +21,7 @@ from function.model.predictor import Prediction
 
 LABEL_KEYS = ("label", "sentiment", "prediction")
 CONFIDENCE_KEYS = ("score", "confidence", "probability")
+_ROUNDING = 1e-9
 
 
 def class_name(value: Any, names: Mapping[str, str]) -> str:
@@ -54,32 +55,34 @@ def read_output(
 
 
 def with_probabilities(
-    labels: Any, probabilities: Any, classes: Sequence[Any], names: Mapping[str, str]
+    labels: Any, probabilities: Any, count: int, classes: Sequence[Any], names: Mapping[str, str]
 ) -> list[Prediction]:
     """Join ``predict`` and ``predict_proba``: the label is the former's, scores the latter's.
 
     They may disagree (TunedThresholdClassifierCV, SVC), and then ``predict`` is what the model
     was asked to decide.
     """
-    shown = tuple(class_name(item, names) for item in classes)
+    rows, raw = _rows(probabilities), _rows(labels)
+    if rows is None or raw is None or not len(rows) == len(raw) == count:
+        both = f"predict: {describe(labels)}; predict_proba: {describe(probabilities)}"
+        raise ModelOutputError(f"{both}, for {count} texts")
+    position = {item: index for index, item in enumerate(classes)}
     joined = []
-    for label, row in zip(labels, probabilities.tolist(), strict=True):
-        name = class_name(label, names)
+    for label, row in zip(raw, rows, strict=True):
+        if not isinstance(row, list) or len(row) != len(classes) or label not in position:
+            raise ModelOutputError("predict and predict_proba do not fit the model's classes")
         scores = tuple(_probability(value) for value in row)
-        if name not in shown or len(scores) != len(shown):
-            raise ModelOutputError(f"label {name!r} and {len(scores)} probabilities for {shown}")
-        joined.append(Prediction(name, scores[shown.index(name)], scores))
+        joined.append(Prediction(class_name(label, names), scores[position[label]], scores))
     return joined
 
 
 def describe(output: Any) -> str:
-    """The shape of a model's answer, without any of its content."""
+    """The shape of a model's answer; its content, column names too, may quote the request."""
     shape = getattr(output, "shape", None)
     size = f" of shape {tuple(shape)}" if shape is not None else ""
     if not size and isinstance(output, Sequence | Mapping) and not isinstance(output, str):
         size = f" of length {len(output)}"
-    columns = f" with columns {list(output.columns)}" if hasattr(output, "columns") else ""
-    return f"the model returned {type(output).__name__}{size}{columns}"
+    return f"the model returned {type(output).__name__}{size}"
 
 
 def _rows(output: Any) -> list[Any] | None:
@@ -103,6 +106,8 @@ def _prediction(row: Any, classes: Sequence[Any] | None, names: Mapping[str, str
         return _from_record(row, classes, names)
     if hasattr(row, "tolist"):
         row = row.tolist()
+    if isinstance(row, list | tuple) and len(row) == 1 and not isinstance(row[0], float):
+        row = row[0]  # labels as a column
     if isinstance(row, list | tuple):
         return _from_probabilities(row, classes, names)
     return Prediction(class_name(row, names), None, None)
@@ -119,7 +124,7 @@ def _from_record(
             return _from_probabilities([by_class[str(item)] for item in classes], classes, names)
         if len(row) == 1:  # predictions.to_frame(), under whatever name
             return Prediction(class_name(next(iter(row.values())), names), None, None)
-        raise ModelOutputError(f"no label among the columns {sorted(map(str, row))}")
+        raise ModelOutputError(f"no label column ({', '.join(LABEL_KEYS)}) among {len(row)}")
     confidence = next((by_key[key] for key in CONFIDENCE_KEYS if key in by_key), None)
     known = None if confidence is None else _probability(confidence)
     return Prediction(class_name(label, names), known, None)
@@ -139,6 +144,7 @@ def _from_probabilities(
 
 def _probability(value: Any) -> float:
     value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 + 1e-9:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not -_ROUNDING <= value <= 1 + _ROUNDING:
         raise ModelOutputError(f"a {type(value).__name__} that is no probability from 0 to 1")
-    return min(float(value), 1.0)
+    return min(max(float(value), 0.0), 1.0)

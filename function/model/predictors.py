@@ -3,8 +3,8 @@
 A model takes a DataFrame with one text column (MLflow's convention). A pipeline that starts
 with a text vectorizer and was fitted on plain strings does not: given a DataFrame it iterates
 over the *column names* and silently answers once for the whole request. So each model is asked
-about three texts when it is loaded, and one that does not answer three times is given a 1-D
-column of strings instead.
+about three texts when it is loaded, and one that does not answer three times is given the
+strings themselves.
 """
 
 from __future__ import annotations
@@ -29,73 +29,99 @@ def as_frame(texts: Sequence[str], column: str) -> Any:
 
 
 def as_series(texts: Sequence[str], column: str) -> Any:
-    """A pandas Series of strings, for models fitted on plain strings."""
+    """A pandas Series of strings."""
     import pandas
 
     return pandas.Series(list(texts), name=column)
 
 
-class SklearnPredictor:
-    """A fitted scikit-learn classifier or pipeline, called directly.
+def as_list(texts: Sequence[str], column: str) -> Any:
+    """The strings as they are."""
+    return list(texts)
 
-    Raises ModelLoadError where the model answers neither input shape.
+
+class OriginalPredictor:
+    """Asks a model in the first input shape that gives one prediction per text.
+
+    ``names`` is the LABELS mapping. Raises ModelLoadError where the model accepts no shape, and
+    ModelOutputError where it answers, but in no shape that can be read.
     """
+
+    engine = "original"
+
+    def __init__(
+        self, model: Any, names: Mapping[str, str], column: str, classes: list[Any] | None
+    ) -> None:
+        self.model = model
+        self._names = names
+        self._column = column
+        self._classes = classes
+        self.labels = _shown(classes, names)
+        self._as_input = self._find_input_shape()
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """As Predictor.predict."""
+        return self._answer(self._as_input(texts, self._column), len(texts))
+
+    def _answer(self, given: Any, count: int) -> list[Prediction]:
+        return read_output(self.model.predict(given), count, self._classes, self._names)
+
+    def _find_input_shape(self) -> InputShape:
+        failures: list[Exception] = []
+        for shape in (as_frame, as_series, as_list):
+            try:
+                self._answer(shape(PROBES, self._column), len(PROBES))
+            except Exception as exc:  # whatever the model raises; the next shape may do
+                failures.append(exc)
+            else:
+                return shape
+        if isinstance(failures[0], ModelOutputError):
+            raise failures[0]
+        kinds = ", ".join(type(failure).__name__ for failure in failures)
+        raise ModelLoadError(
+            f"The model accepts neither a DataFrame with a {self._column!r} column nor strings"
+            f" ({kinds}); the log has the cause."
+        ) from failures[0]
+
+
+class SklearnPredictor(OriginalPredictor):
+    """A fitted scikit-learn classifier or pipeline; two passes where it has probabilities."""
 
     engine = "sklearn"
 
     def __init__(self, model: Any, names: Mapping[str, str], column: str = "text") -> None:
-        self.model = model
-        self._names = names
-        self._column = column
-        self._classes = list(getattr(model, "classes_", ())) or None
-        self.labels = _shown(self._classes, names)
-        self._as_input = _find_input_shape(self)
+        classes = getattr(model, "classes_", None)
+        super().__init__(model, names, column, None if classes is None else _plain(classes))
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """As Predictor.predict; two passes where the model has ``predict_proba``."""
-        return self._predict(self._as_input(texts, self._column), len(texts))
-
-    def _predict(self, given: Any, count: int) -> list[Prediction]:
-        labels = read_output(self.model.predict(given), count, self._classes, self._names)
+    def _answer(self, given: Any, count: int) -> list[Prediction]:
         if self._classes is None or not hasattr(self.model, "predict_proba"):
-            return labels
-        probabilities = self.model.predict_proba(given)
-        if getattr(probabilities, "shape", None) != (count, len(self._classes)):
-            raise ModelOutputError(f"predict_proba gave {type(probabilities).__name__}")
+            return super()._answer(given, count)
         return with_probabilities(
-            [item.label for item in labels], probabilities, self._classes, self._names
+            self.model.predict(given),
+            self.model.predict_proba(given),
+            count,
+            self._classes,
+            self._names,
         )
 
 
-class PyfuncPredictor:
-    """Any MLflow flavour through ``mlflow.pyfunc``; the model's signature is enforced by MLflow."""
+class PyfuncPredictor(OriginalPredictor):
+    """Any MLflow flavour through ``mlflow.pyfunc``; MLflow enforces the model's signature."""
 
     engine = "pyfunc"
 
     def __init__(self, model: Any, names: Mapping[str, str], column: str = "text") -> None:
-        self.model = model
-        self._names = names
-        self._column = column
-        self._classes = _native_classes(model) or _numbered_classes(names)
-        self.labels = _shown(self._classes, names)
-        self._as_input = _find_input_shape(self)
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """As Predictor.predict."""
-        return self._predict(self._as_input(texts, self._column), len(texts))
-
-    def _predict(self, given: Any, count: int) -> list[Prediction]:
-        return read_output(self.model.predict(given), count, self._classes, self._names)
+        classes = _native_classes(model) or _numbered_classes(names)
+        super().__init__(model, names, column, classes)
 
 
 def _native_classes(model: Any) -> list[Any] | None:
     """``classes_`` of the model inside a PyFuncModel, or None where its flavour hides it."""
     for unwrap in ("unwrap_python_model", "get_raw_model"):
         try:
-            classes = getattr(model, unwrap)().classes_
+            return _plain(getattr(model, unwrap)().classes_)
         except Exception:  # each flavour refuses in its own way
             continue
-        return list(classes)
     return None
 
 
@@ -105,23 +131,14 @@ def _numbered_classes(names: Mapping[str, str]) -> list[Any] | None:
     return list(numbers) if numbers and set(numbers) == set(names) else None
 
 
+def _plain(classes: Any) -> list[Any]:
+    return list(classes.tolist() if hasattr(classes, "tolist") else classes)
+
+
 def _shown(classes: Sequence[Any] | None, names: Mapping[str, str]) -> tuple[str, ...] | None:
-    return tuple(class_name(item, names) for item in classes) if classes else None
-
-
-def _find_input_shape(predictor: SklearnPredictor | PyfuncPredictor) -> InputShape:
-    """The first input shape for which the model gives one prediction per text."""
-    failures: list[Exception] = []
-    for shape in (as_frame, as_series):
-        try:
-            predictor._predict(shape(PROBES, predictor._column), len(PROBES))
-        except Exception as exc:  # whatever the model raises; the next shape may do
-            failures.append(exc)
-        else:
-            return shape
-    if isinstance(failures[0], ModelOutputError):
-        raise failures[0]
-    raise ModelLoadError(
-        f"The model accepts neither a DataFrame with a {predictor._column!r} column nor a column"
-        f" of strings ({type(failures[0]).__name__}, {type(failures[1]).__name__})."
-    ) from failures[0]
+    if classes is None:
+        return None
+    shown = tuple(class_name(item, names) for item in classes)
+    if len(set(shown)) < len(shown):
+        raise ModelLoadError(f"LABELS gives two of the model's classes one name: {shown}.")
+    return shown

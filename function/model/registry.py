@@ -10,6 +10,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from function.model.lineage import Lineage
 
 # mlflow retries an unreachable server for minutes (7 times, back-off doubling from 2 s) while a
 # cold request waits. The service retries by itself, so fail soon; an operator's own value wins.
-_FAIL_SOON = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_FAIL_SOON = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 def connect(tracking_uri: str, model_uri: str) -> None:
@@ -33,7 +34,7 @@ def connect(tracking_uri: str, model_uri: str) -> None:
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     if model_uri.startswith(("models:/", "runs:/")):
         _refuse_missing_store(tracking_uri)
-    with _explained(tracking_uri):
+    with _explained("MLflow"):
         import mlflow
 
         mlflow.set_tracking_uri(tracking_uri)
@@ -56,35 +57,34 @@ def resolve(model_uri: str) -> Lineage:
         return Lineage(model_uri, model_uri, model_name=Path(rest or model_uri).name)
 
 
-def download(lineage: Lineage) -> Path:
-    """Bring the model's files to this machine; a folder that is here already is used as it is."""
+def download(lineage: Lineage, workspace: str) -> Path:
+    """Bring the model's files into ``workspace``; a plain folder is used where it is."""
+    source = lineage.source
+    is_folder = urlsplit(source).scheme in ("", "file")
     with _explained(lineage.model_uri):
         from mlflow.artifacts import download_artifacts
 
-        return Path(download_artifacts(artifact_uri=lineage.source))
+        return Path(
+            download_artifacts(artifact_uri=source, dst_path=None if is_folder else workspace)
+        )
 
 
 def identify(lineage: Lineage, folder: Path) -> Lineage:
     """Complete the lineage with what the downloaded model says of itself."""
     details = modelfile.read(folder)
-    known = Lineage(
-        model_uri=lineage.model_uri,
-        source=lineage.source,
-        model_name=lineage.model_name,
-        version=lineage.version,
-        run_id=lineage.run_id or details.get("run_id"),
-        model_id=lineage.model_id or details.get("model_id"),
-        stage=lineage.stage,
-        aliases=lineage.aliases,
+    known = replace(
+        lineage,
+        run_id=lineage.run_id or details["run_id"],
+        model_id=lineage.model_id or details["model_id"],
         details=details,
     )
     with _explained(lineage.model_uri):
         return _described(known) if lineage.model_uri.startswith("runs:/") else known
 
 
-def deserialize(folder: Path, flavour: str) -> Any:
+def deserialize(lineage: Lineage, folder: Path, flavour: str) -> Any:
     """Load the model object: the scikit-learn estimator itself, or a PyFuncModel."""
-    with _explained(str(folder), folder):
+    with _explained(lineage.model_uri, folder):
         if flavour == "sklearn":
             import mlflow.sklearn
 
@@ -100,6 +100,11 @@ def _resolve_registered(model_uri: str, rest: str) -> Lineage:
     base, at, alias = name.partition("@")
     if at and not slash:
         return _registered(model_uri, client.get_model_version_by_alias(base, alias))
+    if not slash and not name.startswith("m-"):
+        raise ModelLoadError(
+            f"MODEL_URI={model_uri} names no version. Add one (/3, /latest), a stage (/Production)"
+            " or an alias (@champion)."
+        )
     if not slash:
         model = client.get_logged_model(rest)
         return _described(
@@ -149,10 +154,9 @@ def _described(lineage: Lineage) -> Lineage:
         versions = [version for version in versions if _model_id(version) == lineage.model_id]
     if len(versions) != 1:
         return lineage
-    found = _registered(
-        lineage.model_uri, client.get_model_version(versions[0].name, versions[0].version)
-    )
-    return Lineage(**{**vars(found), "source": lineage.source, "details": lineage.details})
+    only = client.get_model_version(versions[0].name, versions[0].version)
+    found = _registered(lineage.model_uri, only)
+    return replace(found, source=lineage.source, details=lineage.details)
 
 
 def _versions_and_stages(client: Any, name: str) -> list[str]:

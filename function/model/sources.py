@@ -6,9 +6,12 @@ every stage timed. Nothing heavy is imported until the source that needs it is a
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 from function.errors import ModelLoadError
@@ -92,17 +95,22 @@ def load_original(settings: Settings, stages: Stages) -> Original:
         registry.connect(settings.mlflow_tracking_uri, settings.model_uri)
     with stages.timed("resolve"):
         lineage = registry.resolve(settings.model_uri)
-    with stages.timed("download"):
-        folder = registry.download(lineage)
-        lineage = registry.identify(lineage, folder)
-    with stages.timed("deserialize"):
-        flavour = modelfile.flavour(lineage.details)
-        model = registry.deserialize(folder, flavour)
-    with stages.timed("probe"):
-        engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
-        column = modelfile.text_column(lineage.details)
-        predictor = engine(model, settings.label_names(), column)
-    example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
+    with ExitStack() as cleanup:
+        workspace = mkdtemp(prefix="model-")
+        cleanup.callback(rmtree, workspace, ignore_errors=True)
+        with stages.timed("download"):
+            folder = registry.download(lineage, workspace)
+            lineage = registry.identify(lineage, folder)
+        with stages.timed("deserialize"):
+            flavour = modelfile.flavour(lineage.details)
+            model = registry.deserialize(lineage, folder, flavour)
+        with stages.timed("probe"):
+            engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
+            column = modelfile.text_column(lineage.details)
+            predictor = engine(model, settings.label_names(), column)
+        example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
+        if flavour == "pyfunc":  # such a model may read its files whenever it likes
+            atexit.register(cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
 
 

@@ -8,7 +8,6 @@ is wrong; a test holds the two to the same verdict.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
@@ -23,7 +22,14 @@ if TYPE_CHECKING:
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MOST_ERRORS = 20
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST_FIELDS = 16
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)  # NaN and Infinity, which Python reads and JSON has not
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def parse_json(body: bytes) -> Any:
@@ -31,11 +37,11 @@ def parse_json(body: bytes) -> Any:
     if not body:
         raise MalformedRequest('The body is empty; send JSON such as {"text": "..."}.')
     try:
-        return json.loads(body)
+        return _decode(body.decode())
     except json.JSONDecodeError as exc:
         place = f"line {exc.lineno}, column {exc.colno}"
         raise MalformedRequest(f"The body is not valid JSON at {place}.") from exc
-    except (ValueError, RecursionError) as exc:  # not UTF-8, a number of 5,000 digits, too deep
+    except (ValueError, RecursionError) as exc:  # not UTF-8, NaN, 5,000 digits, too deep
         raise MalformedRequest("The body is not JSON that can be read.") from exc
 
 
@@ -126,6 +132,8 @@ def _is_encodable(text: str) -> bool:
 def _validated(schema: type[Schema], payload: Any, settings: Settings) -> Schema:
     from pydantic import ValidationError
 
+    if isinstance(payload, dict) and len(payload) > _MOST_FIELDS:
+        raise InvalidInput([{"pointer": "", "detail": f"{len(payload)} fields"}])
     limits = {
         "max_text_length": settings.max_text_length,
         "max_batch_size": settings.max_batch_size,
@@ -134,13 +142,20 @@ def _validated(schema: type[Schema], payload: Any, settings: Settings) -> Schema
         return schema.model_validate(payload, context=limits)
     except ValidationError as exc:
         faults = exc.errors(include_url=False, include_context=False, include_input=False)
-        raise InvalidInput([_fault(fault) for fault in faults[:_MOST_ERRORS]]) from None
+        known = list(schema.model_fields)
+        raise InvalidInput([_fault(fault, known) for fault in faults[:_MOST_ERRORS]]) from None
 
 
-def _fault(fault: Any) -> dict[str, str]:
-    keys = [str(key) for key in fault["loc"]]
-    if not all(_PLAIN_KEY.fullmatch(key) for key in keys):
-        return {"pointer": "", "detail": "an unknown field"}  # its name is the client's own text
-    unknown = fault["type"] == "extra_forbidden"
-    detail = "an unknown field" if unknown else fault["msg"]
-    return {"pointer": "".join(f"/{key}" for key in keys), "detail": detail}
+def _fault(fault: Any, known: list[str]) -> dict[str, str]:
+    pointer = "".join(f"/{key}" for key in fault["loc"])
+    if fault["type"] == "model_type":
+        return {"pointer": pointer, "detail": "a JSON object is expected"}
+    if fault["type"] != "extra_forbidden":
+        return {"pointer": pointer, "detail": fault["msg"]}
+    from difflib import get_close_matches
+
+    # An unknown field's name is the client's own text: told back only as a slip of a known one.
+    meant = get_close_matches(str(fault["loc"][-1])[:64], known, n=1)
+    if not meant:
+        return {"pointer": "", "detail": f"an unknown field; known are {', '.join(known)}"}
+    return {"pointer": pointer, "detail": f"an unknown field; did you mean {meant[0]}?"}

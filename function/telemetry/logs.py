@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 import traceback
 from typing import Any
@@ -65,7 +66,7 @@ class JsonLog:
 
     def failure(self, message: str, exc: BaseException, **fields: Any) -> None:
         """Write an ERROR with the whole traceback of ``exc``, causes included."""
-        trace = "".join(traceback.format_exception(exc))
+        trace = without_credentials("".join(traceback.format_exception(exc)))
         self.write("ERROR", message, **fields, stack_trace=trace)
 
     def request_failure(self, message: str, exc: BaseException, **fields: Any) -> None:
@@ -89,8 +90,17 @@ class LibraryHandler(logging.Handler):
         severity = record.levelname if record.levelname in LOG_LEVELS else "WARNING"
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
-            fields["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))
-        self._log.write(severity, record.getMessage(), **fields)
+            trace = "".join(traceback.format_exception(*record.exc_info))
+            fields["stack_trace"] = without_credentials(trace)
+        self._log.write(severity, without_credentials(record.getMessage()), **fields)
+
+
+_USERINFO = re.compile(r"//[^/@\s]+@")
+
+
+def without_credentials(text: str) -> str:
+    """The text with ``user:password@`` taken out of every URL in it."""
+    return _USERINFO.sub("//", text)
 
 
 _last_second = (0, "")

@@ -17,9 +17,12 @@ from collections.abc import Callable
 DELAY_SECONDS = 0.05
 
 
-def _write_now(line: str) -> None:
-    sys.stdout.write(line)
-    sys.stdout.flush()
+def _write_now(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError):  # nobody reads stdout any more; requests go on
+        pass
 
 
 class BackgroundWriter:
@@ -44,8 +47,7 @@ class BackgroundWriter:
             lines = self._lines
             taken = [lines.popleft() for _ in range(len(lines))]
             if taken:
-                sys.stdout.write("".join(taken))
-                sys.stdout.flush()
+                _write_now("".join(taken))
 
     def _run(self) -> None:
         while True:
