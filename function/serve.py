@@ -7,6 +7,8 @@ more requests per second and loses none when it is told to stop.
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 from function.settings import PROBE_THREADS, Settings, settings_or_exit
@@ -30,15 +32,18 @@ def main() -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
+    # Process 1 of a container has no default action: until granian takes over, SIGTERM is lost.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     serve(settings_or_exit())
 
 
 def serve(settings: Settings) -> None:
     """Run one worker process on ``settings.host`` and ``settings.port``."""
     from granian.constants import HTTPModes, Interfaces
-    from granian.server.mp import MPServer
 
-    MPServer(
+    from function.drain import DrainingServer
+
+    DrainingServer(
         target="handle",
         address=settings.host,
         port=settings.port,
@@ -54,11 +59,13 @@ def serve(settings: Settings) -> None:
 
 def _load_app(*_: Any) -> WSGIApplication:
     """What the worker process runs once, before it accepts requests."""
+    from function import drain
     from function.telemetry import output
     from function.wsgi import create_app
 
+    drain.listen_for_orders()
     output.write_in_background()
-    return create_app()
+    return drain.sending_clients_away(create_app())
 
 
 if __name__ == "__main__":
