@@ -1,6 +1,8 @@
 # make run    first prediction in two minutes: installs, trains the demo model if needed, serves
 # make test   the same set-up, then ruff, mypy and the whole test suite
 # make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
+# make image            the image that loads MODEL_URI from the registry when it starts
+# make image-compiled   the image with MODEL_URI built in, labelled with its lineage
 # make lock   refresh requirements.txt from pyproject.toml
 
 PYTHON ?= python3
@@ -8,8 +10,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8080
 export PORT
+DOCKER ?= docker
+IMAGE  ?= sentiment-function
+MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
-.PHONY: run test bench lock clean
+.PHONY: run test bench image image-compiled lock clean
 
 run: $(VENV)/installed
 	@$(BIN)/python -m function.demo --if-missing
@@ -25,6 +30,19 @@ test: $(VENV)/installed-test
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+image:
+	$(DOCKER) build --target registry $(BUILD_ARGS) --tag $(IMAGE):registry .
+
+# A build cannot label its own image with what it found out: a second, one-line build does.
+image-compiled:
+	$(DOCKER) build --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
+	  --build-arg COMPILED_AT="$$(date -u +%FT%TZ)" \
+	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI $(BUILD_ARGS) \
+	  --tag $(IMAGE):compiled .
+	labels=$$($(DOCKER) run --rm $(IMAGE):compiled python -m function.labels) \
+	  && printf 'FROM %s\n%s\n' $(IMAGE):compiled "$$labels" \
+	  | $(DOCKER) build --tag $(IMAGE):compiled -
 
 lock: $(VENV)/installed
 	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --universal \

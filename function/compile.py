@@ -17,7 +17,7 @@ from function.model.compiler.compiler import NotCompilable, check, translate
 from function.model.compiler.verify import Agreement, compare
 from function.model.sources import Original, Stages, answers_of, load_original
 from function.settings import settings_or_exit
-from function.telemetry.logs import timestamp
+from function.telemetry.logs import timestamp, without_credentials
 
 EPILOG = """examples:
   python -m function.compile models:/prod-sentiment-classifier/Production --output model
@@ -67,7 +67,7 @@ def _run(model_uri: str, output: str, texts_file: str | None) -> None:
     settings = replace(settings_or_exit(), model_uri=model_uri)
     texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
     report = _Report()
-    report(f"loading {model_uri} from {settings.mlflow_tracking_uri} ...")
+    report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
     original = load_original(settings, Stages())
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")

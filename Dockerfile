@@ -1,0 +1,124 @@
+# Two images from one file; README.md, "Container", has the commands.
+#   registry (default)  loads MODEL_URI through MLflow on cold start
+#   compiled            has one model version built in: no MLflow, scikit-learn, pandas or numpy
+ARG BASE=python:3.13-slim-trixie
+
+FROM ${BASE} AS base
+# Official Python images ship the standard library without its bytecode, and a read-only root
+# cannot keep any: each cold start would compile it again. What has its bytecode is left alone.
+RUN python -m compileall -q --invalidation-mode unchecked-hash \
+      -x '/(ensurepip|idlelib|lib2to3|pydoc_data|(site|dist)-packages|tests?|tkinter|turtledemo)/' \
+      "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+# HOME: an arbitrary uid has none. Threads: BLAS would start one for each of the node's cores.
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    PORT=8080
+WORKDIR /app
+
+
+# The packages: named by pyproject.toml, pinned by requirements.txt.
+FROM base AS server-packages
+WORKDIR /build
+COPY pyproject.toml requirements.txt ./
+RUN python -m venv --without-pip /opt/venv \
+ && printf '%s\n' 'import sys, tomllib' \
+      'project = tomllib.load(open("pyproject.toml", "rb"))["project"]' \
+      'extras = project["optional-dependencies"]' \
+      'print(*project["dependencies"], *(r for e in sys.argv[1:] for r in extras[e]), sep="\n")' \
+      >wanted.py \
+ && python wanted.py server >server.txt \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
+      -r server.txt -c requirements.txt \
+ && printf '%s\n' 'import importlib, sys' \
+      'for name in sys.argv[1:]: importlib.import_module(name)' \
+      'files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]' \
+      'print(*(f for f in files if f.startswith("/opt/venv/") and f.endswith(".py")), sep="\n")' \
+      >imported.py \
+ && python imported.py functions_framework granian.server.mp pydantic >server-files.txt \
+ && python -m compileall -q --invalidation-mode unchecked-hash -i server-files.txt
+
+FROM server-packages AS registry-packages
+# To stay within 150 MB: bytecode only for what loading a model imports (for every file it would be
+# twice as large); no tests, headers and sample data; no cryptography, which google-auth needs to
+# sign in to Databricks on Google Cloud and for nothing else: EXTRA_REQUIREMENTS brings it back.
+RUN python wanted.py registry >registry.txt \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
+      -r registry.txt -c requirements.txt \
+ && pip --python /opt/venv/bin/python uninstall -q -y cryptography cffi pycparser \
+ && cd /opt/venv/lib/python3*/site-packages \
+ && find joblib numpy pandas scipy sklearn skops \( -type d \( -name test -o -name tests \) \
+      -o -path sklearn/datasets/images -o -path sklearn/datasets/data \
+      -o -name '*.h' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.pyx' \) -prune -exec rm -r '{}' + \
+ && GIT_PYTHON_REFRESH=quiet MLFLOW_DISABLE_TELEMETRY=true python -W ignore /build/imported.py \
+      functions_framework granian.server.mp pydantic \
+      mlflow.artifacts mlflow.pyfunc mlflow.sklearn pandas skops.io yaml >/build/registry-files.txt \
+ && python -m compileall -q --invalidation-mode unchecked-hash -i /build/registry-files.txt
+ARG EXTRA_REQUIREMENTS=""
+RUN if [ -n "$EXTRA_REQUIREMENTS" ]; then \
+      pip --python /opt/venv/bin/python install --no-cache-dir --compile \
+        $EXTRA_REQUIREMENTS -c requirements.txt; \
+    fi
+
+FROM base AS code
+COPY LICENSE main.py ./
+COPY function function
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
+
+
+# The model: compiled from MLflow, or the folder `model` of the build context as it is.
+FROM registry-packages AS model
+WORKDIR /app
+COPY . .
+ARG MODEL_URI=""
+# A layer is cached by MODEL_URI, and an alias may have moved since: make image-compiled sets it.
+ARG COMPILED_AT=""
+RUN --mount=type=secret,id=mlflow_tracking_uri \
+    --mount=type=secret,id=mlflow_tracking_username \
+    --mount=type=secret,id=mlflow_tracking_password \
+    --mount=type=secret,id=mlflow_tracking_token \
+    --mount=type=secret,id=mlflow_env \
+    set -e; \
+    if [ -f /run/secrets/mlflow_env ]; then set -a; . /run/secrets/mlflow_env; set +a; fi; \
+    for name in uri username password token; do \
+      if [ -f "/run/secrets/mlflow_tracking_$name" ]; then \
+        export "MLFLOW_TRACKING_$(echo $name | tr a-z A-Z)=$(cat "/run/secrets/mlflow_tracking_$name")"; \
+      fi; \
+    done; \
+    if [ -z "$MODEL_URI" ]; then \
+      echo "Say which model to build in: --build-arg MODEL_URI=models:/name/3" >&2; exit 1; \
+    elif [ -f "$MODEL_URI/manifest.json" ]; then \
+      cp -R "$MODEL_URI" /model; \
+    else \
+      python -m function.compile "$MODEL_URI" --output /model; \
+    fi; \
+    cd /model && sha256sum --quiet --check SHA256SUMS
+
+
+FROM base AS compiled
+LABEL org.opencontainers.image.title="sentiment-function" \
+      org.opencontainers.image.description="One compiled text classifier, served over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=server-packages /opt/venv /opt/venv
+COPY --from=code /app /app
+COPY --from=model /model /app/model
+ENV COMPILED_MODEL=/app/model
+EXPOSE 8080
+USER 65532:65532
+CMD ["python", "-m", "function.serve"]
+
+
+FROM base AS registry
+LABEL org.opencontainers.image.title="sentiment-function" \
+      org.opencontainers.image.description="Text classifiers from the MLflow Model Registry, served over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=registry-packages /opt/venv /opt/venv
+COPY --from=code /app /app
+ENV GIT_PYTHON_REFRESH=quiet \
+    MLFLOW_DISABLE_TELEMETRY=true \
+    OMP_NUM_THREADS=1 \
+    OPENBLAS_NUM_THREADS=1
+EXPOSE 8080
+USER 65532:65532
+CMD ["python", "-m", "function.serve"]
