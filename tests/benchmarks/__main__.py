@@ -55,6 +55,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="rounds to take the median of (5, or 2 with --quick)",
     )
     parser.add_argument(
+        "--seconds", type=int, metavar="N", help="length of each load (5, or 2 with --quick)"
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="results (.bench/full, or .bench/quick)"
     )
     parser.add_argument(
@@ -97,7 +100,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         plan = trials.QUICK if given.quick else trials.FULL
-        plan = replace(plan, rounds=given.repeat or plan.rounds)
+        plan = replace(
+            plan,
+            rounds=given.repeat or plan.rounds,
+            load_seconds=given.seconds or plan.load_seconds,
+        )
         run = Run(plan, given.only, given.output, given.envs, given.format, given.sentences)
     except progress.StepFailed as exc:
         print(exc, file=sys.stderr)

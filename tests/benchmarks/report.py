@@ -60,7 +60,7 @@ def _heading(summary: Summary) -> str:
         f"{settings['load_seconds']} s per load. Cold start: from exec to the first 200 of the "
         "prediction endpoint, files already in the page cache. Memory: PSS of all the server's "
         "processes, after the first prediction and after "
-        f"{settings['memory_requests']:,} more (fewer where a server answers fewer in 90 seconds)."
+        f"{settings['memory_requests']:,} more (fewer where a server answers fewer in 45 seconds)."
     )
 
 

@@ -21,7 +21,7 @@ from tests.benchmarks.results import Record
 
 BATCH_SIZE = 100
 _SETTLE_SECONDS = 1.0
-_LONGEST_WATCH_SECONDS = 90
+_LONGEST_WATCH_SECONDS = 45
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def watch_memory(stand: Stand, plan: Plan, rate: float) -> list[tuple[int, float
     """Memory after load, after 1,000 requests and at four more points up to the last; a fresh
     server, 16 connections.
 
-    A server too slow for all the requests gets as many as it answers in a minute and a half.
+    A server too slow for all the requests gets as many as it answers in 45 seconds.
     """
     shape = stand.competitor.shape
     most = max(1_000, min(plan.memory_requests, int(rate * _LONGEST_WATCH_SECONDS)))
