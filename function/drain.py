@@ -9,6 +9,7 @@ connection is let in, while those the kernel has accepted are served; only then 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 # Clients with requests under way leave in this time; one that is idle for longer may lose a race.
 CLOSING_SECONDS = 0.5
+# Then the worker says that it lets nobody in any more: at once, but on a busy machine not always.
+LONGEST_WAIT_SECONDS = 2.0
 # Then connections that the kernel has accepted reach the worker.
-SETTLING_SECONDS = 0.1
-_ORDERS = ((signal.SIGUSR1, CLOSING_SECONDS), (signal.SIGUSR2, SETTLING_SECONDS))
+SETTLING_SECONDS = 0.3
+_CLOSE, _REFUSE = signal.SIGUSR1, signal.SIGUSR2
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not have it
 # Classic BPF over the TCP header: drop what carries SYN (byte 13, bit 2), pass the rest.
 _REFUSE_SYN = (
@@ -39,13 +42,16 @@ _REFUSE_SYN = (
 )
 
 closing = threading.Event()
+_refused: tuple[int, int] = (-1, -1)  # a pipe from the worker to the server
 
 
 class DrainingServer(MPServer):
     """As MPServer, with clients sent away before the worker is told to stop."""
 
     def _init_shared_socket(self) -> None:
-        for order, _ in _ORDERS:  # a worker that is still starting must not die of one
+        global _refused
+        _refused = os.pipe()
+        for order in (_CLOSE, _REFUSE):  # a worker that is still starting must not die of one
             signal.signal(order, signal.SIG_IGN)
         try:
             super()._init_shared_socket()  # type: ignore[no-untyped-call]
@@ -57,12 +63,18 @@ class DrainingServer(MPServer):
     def _stop_workers(self) -> None:
         workers: list[Any] = self.wrks
         alive = [worker for worker in workers if worker.is_alive()]
-        for order, seconds in _ORDERS if alive else ():
-            for worker in alive:
-                with suppress(ProcessLookupError):
-                    os.kill(worker._id(), order)
-            time.sleep(seconds)
+        if alive:
+            self._order(alive, _CLOSE)
+            time.sleep(CLOSING_SECONDS)
+            self._order(alive, _REFUSE)
+            select.select([_refused[0]], [], [], LONGEST_WAIT_SECONDS)
+            time.sleep(SETTLING_SECONDS)
         super()._stop_workers()  # type: ignore[no-untyped-call]
+
+    def _order(self, workers: list[Any], order: signal.Signals) -> None:
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker._id(), order)
 
 
 def listen_for_orders() -> None:
@@ -70,8 +82,8 @@ def listen_for_orders() -> None:
     # Until granian has its own handlers, what the fork inherited would swallow these.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGUSR1, lambda *_: closing.set())
-    signal.signal(signal.SIGUSR2, lambda *_: refuse_connections())
+    signal.signal(_CLOSE, lambda *_: closing.set())
+    signal.signal(_REFUSE, lambda *_: refuse_connections())
 
 
 def refuse_connections() -> None:
@@ -86,6 +98,7 @@ def refuse_connections() -> None:
     for listener in _listeners():
         with listener, suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    os.write(_refused[1], b"!")
 
 
 def _listeners() -> Iterator[socket.socket]:

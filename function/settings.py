@@ -88,7 +88,8 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time; more wait their turn (`python -m function.serve`)",
+        "Requests answered at a time; more wait their turn, or, while the model loads, are told"
+        " to come back",
         unit="requests",
         minimum=1,
     )

@@ -242,6 +242,7 @@ def test_health_is_answered_while_every_slot_is_taken(serve: Serve) -> None:
 
 def test_requests_beyond_max_concurrency_wait_and_are_answered(serve: Serve) -> None:
     server = serve(MAX_CONCURRENCY="1")
+    server.request("/predict", {"text": "load the model"})
     with ThreadPoolExecutor(24) as pool:
         futures = [pool.submit(server.request, "/predict_batch", MANY_TEXTS) for _ in range(24)]
         assert [future.result().status for future in futures] == [200] * 24
