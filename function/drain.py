@@ -2,21 +2,19 @@
 
 granian closes idle connections the moment it is told to stop. A request that a client sends just
 then reaches a closed connection, and nobody can tell the client whether it was answered. So first
-every response says `Connection: close`, and the client itself leaves after it; then no new
-connection is let in, while those the kernel has accepted are served; only then granian stops.
+no new connection is let in; then every response says `Connection: close`, and the client itself
+leaves after it; only then granian stops.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
-import struct
+import stat
 import threading
 import time
-from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,32 +25,18 @@ if TYPE_CHECKING:
 
 # Clients with requests under way leave in this time; one that is idle for longer may lose a race.
 CLOSING_SECONDS = 0.5
-# Then the worker says that it lets nobody in any more: at once, but on a busy machine not always.
-LONGEST_WAIT_SECONDS = 2.0
-# Then connections that the kernel has accepted reach the worker.
-SETTLING_SECONDS = 0.3
-_CLOSE, _REFUSE = signal.SIGUSR1, signal.SIGUSR2
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module does not have it
-# Classic BPF over the TCP header: drop what carries SYN (byte 13, bit 2), pass the rest.
-_REFUSE_SYN = (
-    (0x30, 0, 0, 13),  # load byte 13
-    (0x45, 0, 1, 0x02),  # SYN?
-    (0x06, 0, 0, 0),  # drop
-    (0x06, 0, 0, 0xFFFFFFFF),  # pass
-)
-
+# What is in the queue of new connections by then is accepted in this time.
+ACCEPTING_SECONDS = 0.02
+_ORDER = signal.SIGUSR1
 closing = threading.Event()
-_refused: tuple[int, int] = (-1, -1)  # a pipe from the worker to the server
+_leaving = False
 
 
 class DrainingServer(MPServer):
-    """As MPServer, with clients sent away before the worker is told to stop."""
+    """As MPServer, with a worker that is told to leave before it is told to stop."""
 
     def _init_shared_socket(self) -> None:
-        global _refused
-        _refused = os.pipe()
-        for order in (_CLOSE, _REFUSE):  # a worker that is still starting must not die of one
-            signal.signal(order, signal.SIG_IGN)
+        signal.signal(_ORDER, signal.SIG_IGN)  # a worker that is still starting must not die of it
         try:
             super()._init_shared_socket()  # type: ignore[no-untyped-call]
         except Exception as exc:
@@ -61,59 +45,74 @@ class DrainingServer(MPServer):
             raise SystemExit(f"The server cannot listen on {address}: {reason}") from None
 
     def _stop_workers(self) -> None:
+        drain_seconds = self.workers_kill_timeout or 0
+        deadline = time.monotonic() + ACCEPTING_SECONDS + CLOSING_SECONDS + drain_seconds
         workers: list[Any] = self.wrks
-        alive = [worker for worker in workers if worker.is_alive()]
-        if alive:
-            self._order(alive, _CLOSE)
-            time.sleep(CLOSING_SECONDS)
-            self._order(alive, _REFUSE)
-            select.select([_refused[0]], [], [], LONGEST_WAIT_SECONDS)
-            time.sleep(SETTLING_SECONDS)
+        for worker in workers:
+            worker.interrupt_by_parent = True  # its end is no crash
+            while worker.is_alive() and time.monotonic() < deadline:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.inner.pid, _ORDER)  # again, should it still have been starting
+                worker.join(0.1)
+        self.workers_kill_timeout = 1
         super()._stop_workers()  # type: ignore[no-untyped-call]
 
-    def _order(self, workers: list[Any], order: signal.Signals) -> None:
-        for worker in workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker._id(), order)
 
-
-def listen_for_orders() -> None:
-    """Take the server's orders; call it in the worker's main thread."""
+def leave_when_told() -> None:
+    """Take the server's order; call it in the worker's main thread."""
     # Until granian has its own handlers, what the fork inherited would swallow these.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(_CLOSE, lambda *_: closing.set())
-    signal.signal(_REFUSE, lambda *_: refuse_connections())
+    signal.signal(_ORDER, _leave)
 
 
-def refuse_connections() -> None:
-    """Let no new connection in; one that is half open still completes.
+def _leave(*_: Any) -> None:
+    global _leaving
+    if not _leaving:
+        _leaving = True
+        threading.Thread(target=_leave_in_steps, name="leave", daemon=True).start()
 
-    The client's first packet is dropped, not answered: it tries again a second later, and learns
-    that nobody listens before it has sent anything. Where the kernel knows no such filter,
-    connections made in the last moment are reset, as with any server.
+
+def _leave_in_steps() -> None:
+    """In the worker, since on a busy server the next step must not overtake this one."""
+    with suppress(OSError):  # no /proc, say: then granian's own shutdown has to do
+        stop_listening()
+    closing.set()
+    time.sleep(CLOSING_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def stop_listening() -> None:
+    """Close this process's listening sockets behind granian's back, which has no way to ask for it.
+
+    A socket that nobody knows takes the place of each, so that granian goes on waiting for
+    connections as before. Clients are refused from now on.
     """
-    code = array("B", b"".join(struct.pack("HBBI", *line) for line in _REFUSE_SYN))
-    program = struct.pack("HL", len(_REFUSE_SYN), code.buffer_info()[0])
-    for listener in _listeners():
-        with listener, suppress(OSError):
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
-    os.write(_refused[1], b"!")
+    for descriptor in _listening_descriptors():
+        with socket.socket(socket.AF_UNIX) as nobody:
+            with socket.socket(fileno=os.dup(descriptor)) as listener:
+                listener.listen(0)  # as few as possible in the queue
+            time.sleep(ACCEPTING_SECONDS)
+            nobody.bind("")  # the kernel makes up a name, in no file system
+            nobody.listen()
+            nobody.setblocking(False)  # dup2 shares this; granian's accept must not wait
+            os.dup2(nobody.fileno(), descriptor, inheritable=False)
 
 
-def _listeners() -> Iterator[socket.socket]:
-    """This process's listening sockets; they are granian's own, made in Rust."""
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            found = socket.socket(fileno=os.dup(int(name)))
-            if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                yield found
-            else:
-                found.close()
+def _listening_descriptors() -> list[int]:
+    """Those of this process's listening sockets, which granian made in Rust."""
+    found = []
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):  # the descriptor that listed the folder is gone
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                with socket.socket(fileno=os.dup(descriptor)) as copy:
+                    if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        found.append(descriptor)
+    return found
 
 
 def sending_clients_away(app: WSGIApplication) -> WSGIApplication:
-    """`app`, whose responses end their connections once SIGTERM has come."""
+    """`app`, whose responses end their connections once the order to leave has come."""
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not closing.is_set():

@@ -63,7 +63,7 @@ def _load_app(*_: Any) -> WSGIApplication:
     from function.telemetry import output
     from function.wsgi import create_app
 
-    drain.listen_for_orders()
+    drain.leave_when_told()
     output.write_in_background()
     return drain.sending_clients_away(create_app())
 
