@@ -13,9 +13,15 @@ from function import __version__
 from function.errors import ModelLoadError, ModelOutputError
 from function.model.compiled import artifact
 from function.model.compiled.linear import LinearPredictor
-from function.model.compiler.compiler import NotCompilable, check, translate
+from function.model.compiler.compiler import NotCompilable
 from function.model.compiler.verify import Agreement, compare
-from function.model.sources import Original, Stages, answers_of, load_original
+from function.model.sources import (
+    Original,
+    Stages,
+    answers_of,
+    compile_original,
+    load_original,
+)
 from function.settings import settings_or_exit
 from function.telemetry.logs import timestamp, without_credentials
 
@@ -68,12 +74,10 @@ def _run(model_uri: str, output: str, texts_file: str | None) -> None:
     texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
     report = _Report()
     report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
-    original = load_original(settings, Stages())
-    if original.predictor.engine != "sklearn":
-        raise NotCompilable("only the scikit-learn flavour is compiled")
+    stages = Stages()
+    original = load_original(settings, stages)
     report("compiling and checking against the original ...")
-    predictor = translate(original.model, labels=settings.label_names())
-    agreement = check(predictor, answers_of(original.predictor))
+    predictor, agreement = compile_original(original, settings.label_names(), stages)
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
     if texts:
         agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))

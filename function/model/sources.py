@@ -12,12 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.errors import ModelLoadError
 from function.model.lineage import Lineage
 from function.model.predictor import Predictor
 from function.settings import Settings
+
+if TYPE_CHECKING:
+    from function.model.compiled.linear import LinearPredictor
+    from function.model.compiler.verify import Agreement
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
 
@@ -118,18 +122,28 @@ def _compiled(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[Predictor, str | None]:
     """The compiled predictor, else the original's own and the reason."""
-    if original.predictor.engine != "sklearn":
-        return original.predictor, "only the scikit-learn flavour is compiled"
-    from function.model.compiler.compiler import NotCompilable, check, translate
+    from function.model.compiler.compiler import NotCompilable
 
     try:
-        with stages.timed("compile"):
-            predictor = translate(original.model, labels=names)
-        with stages.timed("verify"):
-            check(predictor, answers_of(original.predictor))
+        predictor, _ = compile_original(original, names, stages)
     except NotCompilable as exc:
         return original.predictor, str(exc)
     return predictor, None
+
+
+def compile_original(
+    original: Original, names: Mapping[str, str], stages: Stages
+) -> tuple[LinearPredictor, Agreement]:
+    """Compile the model and check it on the probe texts; raises NotCompilable with the reason."""
+    from function.model.compiler.compiler import NotCompilable, check, translate
+
+    if original.predictor.engine != "sklearn":
+        raise NotCompilable("only the scikit-learn flavour is compiled")
+    with stages.timed("compile"):
+        predictor = translate(original.model, labels=names)
+    with stages.timed("verify"):
+        agreement = check(predictor, answers_of(original.predictor))
+    return predictor, agreement
 
 
 def answers_of(predictor: Predictor) -> Any:
