@@ -23,6 +23,9 @@ PARAMETERS = [
         (None, "ascii", "unicode"),
     )
 ] + [
+    dict(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2)),
+    dict(token_pattern=r"\b\w+\b", lowercase=False, strip_accents="unicode"),
+    dict(token_pattern=r"\b\w\w+\b", ngram_range=(2, 2)),
     dict(token_pattern=r"\S+", ngram_range=(1, 2)),
     dict(token_pattern=r"(?u)\b(\w)\w+\b", ngram_range=(1, 2)),
     dict(token_pattern=r"\w*", ngram_range=(1, 3)),
