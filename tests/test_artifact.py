@@ -58,7 +58,7 @@ def test_terms_of_any_character_come_back(characters, tmp_path):
     before = translate(model)
     save(tmp_path / "model", before, {})
     after = load(tmp_path / "model")[0]
-    assert list(after.vectorizers[0].vocabulary) == list(before.vectorizers[0].vocabulary)
+    assert after.vectorizers[0].vocabulary.terms() == before.vectorizers[0].vocabulary.terms()
     assert after.predict([characters]) == before.predict([characters])
 
 
@@ -73,7 +73,7 @@ def test_the_digest_is_that_of_the_checksums(predictor, tmp_path):
     assert digest == save(tmp_path / "again", predictor, LINEAGE)
 
 
-FILES = ("SHA256SUMS", "manifest.json", "table.0", "terms.0")
+FILES = ("SHA256SUMS", "manifest.json", "rows.0", "table.0", "terms.0")
 
 
 def test_these_are_all_the_files(saved):
@@ -116,10 +116,10 @@ def test_an_edited_manifest_is_refused_by_name(saved):
 
 
 def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
-    edit_manifest(saved, format=2)
+    edit_manifest(saved, format=3)
     for prepare in (lambda: None, lambda: resum(saved)):
         prepare()
-        with pytest.raises(CompiledModelError, match="format 2, and this version reads 1"):
+        with pytest.raises(CompiledModelError, match="format 3, and this version reads 2"):
             load(saved)
 
 

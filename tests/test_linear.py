@@ -15,8 +15,10 @@ from sklearn.svm import LinearSVC
 
 from function.model.compiled.calibration import build_calibrated
 from function.model.compiled.decision import build_decision, logistic
-from function.model.compiled.linear import LinearPredictor, Vectorizer, row_layout
+from function.model.compiled.linear import LinearPredictor
 from function.model.compiler.compiler import translate
+from function.model.compiler.packing import pack_vectorizer
+from function.model.compiler.vectorizers import FittedVectorizer
 from tests.fitted_models import TEXTS, fitted_pipeline, random_text
 
 WORDS = {
@@ -30,10 +32,13 @@ WORDS = {
 
 
 def make_vectorizer(rows, **options):
-    layout = row_layout(len(next(iter(rows.values()))) - 1)
-    places = range(layout.size, layout.size * (len(rows) + 1), layout.size)
-    table = bytes(layout.size) + b"".join(layout.pack(*row) for row in rows.values())
-    return Vectorizer(WORDS, dict(zip(rows, places, strict=True)), table, **options)
+    values, *weights = map(list, zip(*rows.values(), strict=True))
+    fitted = FittedVectorizer(WORDS, [*rows], idf=values, **{"binary": False, **options})
+    return pack_vectorizer(fitted, weights, is_faithful=False)
+
+
+def quick_scores(predictor, text):
+    return predictor._score([text])[0]
 
 
 def make_predictor(*vectorizers, scores=1, **options):
@@ -58,7 +63,7 @@ def test_weighting_by_hand(options, expected):
     vectorizer = make_vectorizer({"aa": (3.0, 5.0), "bb": (2.0, 7.0)}, **options)
     predictor = make_predictor(vectorizer)
     assert predictor.faithful_scores("aa bb aa unknown") == [pytest.approx(expected, rel=1e-15)]
-    quick = predictor._score("aa bb aa unknown")
+    quick = quick_scores(predictor, "aa bb aa unknown")
     assert quick is None or list(quick) == [pytest.approx(expected, rel=1e-15)]
 
 
@@ -69,7 +74,10 @@ def test_weighting_by_hand(options, expected):
 def test_the_quick_and_the_faithful_way_agree(scores, norm, binary, sublinear, parts):
     rng = random.Random(f"{scores}{norm}{binary}{sublinear}")
     words = [f"w{n}" for n in range(40)]
-    rows = {word: tuple(rng.uniform(-2, 3) for _ in range(scores + 1)) for word in words}
+    rows = {
+        word: (rng.choice((-1, 1)) * rng.uniform(0.5, 9), *(rng.gauss(0, 3) for _ in range(scores)))
+        for word in words
+    }
     vectorizers = [
         make_vectorizer(rows, norm=norm, binary=binary, sublinear=sublinear, scale=0.7)
     ] * parts
@@ -78,18 +86,55 @@ def test_the_quick_and_the_faithful_way_agree(scores, norm, binary, sublinear, p
     taken = 0
     for size in (0, 1, 2, 10, 60, 400):
         text = " ".join(rng.choices([*words, "unknown"], k=size))
-        quick = predictor._score(text)
+        quick = quick_scores(predictor, text)
         if quick is not None:
             taken += 1
             assert list(quick) == pytest.approx(predictor.faithful_scores(text), rel=1e-11)
     assert taken or norm == "l1"
 
 
+@pytest.mark.parametrize("norm", [None, "l2"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"aa": (1.0, 1e9), "bb": (1.0, 1.0)},
+        {"aa": (1e-9, 1.0), "bb": (1.0, 1.0), "cc": (1.0, 1e4)},
+    ],
+    ids=["heavy", "light"],
+)
+def test_numbers_too_far_apart_for_fixed_point_take_the_faithful_way(rows, norm):
+    predictor = make_predictor(make_vectorizer(rows, norm=norm))
+    for text in ("aa", "bb", "aa bb aa", "zz"):
+        assert quick_scores(predictor, text) is None
+        assert predictor.predict([text])[0].label == ("no" if text == "zz" else "yes")
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-300, 1e300])
+def test_fixed_point_takes_numbers_of_any_size(value):
+    predictor = make_predictor(make_vectorizer({"aa": (1.0, value), "bb": (1.0, -value)}))
+    for text in ("aa aa", "bb", "aa bb"):
+        quick = quick_scores(predictor, text)
+        expected = predictor.faithful_scores(text)
+        assert quick is None or list(quick) == pytest.approx(expected, abs=1e-12)
+
+
 def test_long_unnormalised_texts_take_the_faithful_way():
     predictor = make_predictor(make_vectorizer({"aa": (1.0, 1.0)}))
-    assert predictor._score("aa " * 512) is not None
-    assert predictor._score("aa " * 513) is None
+    assert quick_scores(predictor, "aa " * 512) is not None
+    assert quick_scores(predictor, "aa " * 513) is None
     assert predictor.predict(["aa " * 513])[0].label == "yes"
+
+
+@pytest.mark.parametrize("ngram_range", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("options", [{}, {"binary": True}, {"sublinear_tf": True}], ids=str)
+def test_words_and_pairs_repeated_without_end_count_as_in_scikit_learn(ngram_range, options):
+    model = fitted_pipeline(TfidfVectorizer(ngram_range=ngram_range, **options))
+    predictor = translate(model)
+    for words in ("good", "good great", "good great not", "good good bad not", "is is not"):
+        for times in (1, 2, 3, 50, 300, 3000, 30_000):
+            text = f"{words} " * times
+            expected = model.predict_proba([text])[0].tolist()
+            assert list(predictor.predict([text])[0].scores) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_text_of_unknown_terms_has_the_intercepts_for_scores():
@@ -100,7 +145,9 @@ def test_a_text_of_unknown_terms_has_the_intercepts_for_scores():
             make_vectorizer(rows, norm="l2"), scores=scores, intercepts=intercepts
         )
         for text in ("", "zz yy zz"):
-            assert list(predictor._score(text)) == predictor.faithful_scores(text) == intercepts
+            assert (
+                list(quick_scores(predictor, text)) == predictor.faithful_scores(text) == intercepts
+            )
 
 
 @pytest.mark.parametrize("kind", ["labels", "softmax", "naive_bayes"])

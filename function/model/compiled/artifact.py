@@ -4,7 +4,9 @@
       SHA256SUMS      a line per file below, as sha256sum writes and checks them
       manifest.json   format, byte order, lineage, labels, intercepts, decision, vectorizers
       terms.0         the first vectorizer's terms, UTF-8, joined by a character none of them has
-      table.0         its packed rows (see linear.Vectorizer)
+      pairs.0         where the terms are words and pairs of them: which words make each pair
+      rows.0          the terms' packed rows (rows.py)
+      table.0         what the faithful way reads (vectorizer.Vectorizer)
       terms.1 ...     a FeatureUnion's further parts
 
 SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
@@ -21,14 +23,21 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from function.model.compiled.linear import LinearPredictor, Vectorizer, row_layout
+from function.model.compiled.linear import LinearPredictor
+from function.model.compiled.pairs import PairVocabulary
+from function.model.compiled.terms import TermVocabulary
+from function.model.compiled.vectorizer import Vectorizer, row_layout, table_layout
 
-FORMAT = 1
+FORMAT = 2
 KIND = "compiled text classifier"
+VOCABULARIES: dict[str, tuple[type[TermVocabulary] | type[PairVocabulary], tuple[str, ...]]] = {
+    TermVocabulary.kind: (TermVocabulary, ("terms", "rows")),
+    PairVocabulary.kind: (PairVocabulary, ("terms", "pairs", "rows")),
+}
+"""By kind, the vocabularies and the files each is kept in."""
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 
@@ -107,14 +116,24 @@ def _build(
 def _load_vectorizer(
     folder: Path, position: int, spec: dict[str, Any], scores: int, sums: Mapping[str, str]
 ) -> Vectorizer:
-    text, table = _read(folder, f"terms.{position}"), _read(folder, f"table.{position}")
-    _check(folder, f"terms.{position}", text, sums)
-    _check(folder, f"table.{position}", table, sums)
-    terms = text.decode("utf-8", "surrogatepass").split(spec.pop("separator"))
-    size = row_layout(scores).size
-    places = range(size, len(table), size)
-    vocabulary = dict(zip(terms, places, strict=True))
-    return Vectorizer(vocabulary=vocabulary, table=table, **spec)
+    def read(part: str) -> bytes:
+        name = f"{part}.{position}"
+        content = _read(folder, name)
+        _check(folder, name, content, sums)
+        return content
+
+    vocabulary, parts = VOCABULARIES[spec.pop("vocabulary")]
+    layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
+    table = read("table")
+    if len(table) != spec["columns"] * table_layout(scores).size:
+        raise ValueError(f"a table of {len(table)} bytes for {spec['columns']} columns")
+    return Vectorizer(
+        vocabulary=vocabulary.from_parts(
+            spec["analyzer"], layout, {part: read(part) for part in parts}, **spec.pop("terms")
+        ),
+        table=table,
+        **spec,
+    )
 
 
 @contextmanager
@@ -188,11 +207,12 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     files: dict[str, bytes] = {}
     specs = []
     for position, vectorizer in enumerate(predictor.vectorizers):
-        separator = _absent_character(vectorizer.vocabulary)
-        text = separator.join(vectorizer.vocabulary)
-        files[f"terms.{position}"] = text.encode("utf-8", "surrogatepass")
-        files[f"table.{position}"] = vectorizer.table
-        specs.append(_spec(vectorizer, separator))
+        is_quick = vectorizer.units is not None
+        layout = row_layout(len(predictor.intercepts), vectorizer.norm, is_quick)
+        terms, parts = vectorizer.vocabulary.to_parts(layout)
+        parts["table"] = vectorizer.table
+        files.update({f"{part}.{position}": content for part, content in parts.items()})
+        specs.append(_spec(vectorizer, terms))
     manifest = {
         "kind": KIND,
         "format": FORMAT,
@@ -210,24 +230,18 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     return files
 
 
-def _spec(vectorizer: Vectorizer, separator: str) -> dict[str, Any]:
+def _spec(vectorizer: Vectorizer, terms: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "analyzer": vectorizer.analyzer,
+        "vocabulary": vectorizer.vocabulary.kind,
+        "terms": terms,
+        "columns": vectorizer.columns,
+        "units": vectorizer.units,
         "binary": vectorizer.binary,
         "sublinear": vectorizer.sublinear,
         "norm": vectorizer.norm,
         "scale": vectorizer.scale,
-        "separator": separator,
     }
-
-
-def _absent_character(terms: Mapping[str, int]) -> str:
-    """Return a character that is in no term, a newline if possible."""
-    used = set().union(*terms)
-    for character in chain("\n", map(chr, range(0x110000))):
-        if character not in used and not "\ud800" <= character <= "\udfff":
-            return character
-    raise CompiledModelError("the vocabulary uses every character there is")
 
 
 def _refuse_to_clobber(target: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any
 
-from function.model.compiled.linear import LinearPredictor, Vectorizer, row_layout
+from function.model.compiled.linear import LinearPredictor
+from function.model.compiled.vectorizer import Vectorizer
 from function.model.compiler.classifiers import FittedClassifier, read_classifier
+from function.model.compiler.packing import pack_vectorizer
 from function.model.compiler.sklearn_names import NotCompilable, flatten
 from function.model.compiler.vectorizers import FittedVectorizer, read_vectorizers
 from function.model.compiler.verify import Agreement, Original, compare, probe_texts
@@ -54,7 +54,7 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     _settle_binarize(vectorizers, classifier)
     return LinearPredictor(
         labels=_name_classes(classifier.classes, labels or {}),
-        vectorizers=[*_join_weights(vectorizers, classifier.weights)],
+        vectorizers=[*_join_weights(vectorizers, classifier)],
         intercepts=classifier.intercepts,
         decision=classifier.decision,
         binarize=classifier.binarize,
@@ -86,30 +86,16 @@ def _is_positive(vectorizer: FittedVectorizer) -> bool:
 
 
 def _join_weights(
-    vectorizers: Sequence[FittedVectorizer], weights: Sequence[list[float]]
+    vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier
 ) -> Iterator[Vectorizer]:
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
+    is_faithful = classifier.binarize is not None or bool(classifier.decision.get("faithful"))
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
-        columns = [vectorizer.idf or [1.0] * len(vectorizer.terms)]
-        columns += [_spread(vectorizer, row[start:stop]) for row in weights]
-        size = row_layout(len(weights)).size
-        places = range(size, size * (len(vectorizer.terms) + 1), size)
-        yield Vectorizer(
-            analyzer=vectorizer.analyzer,
-            vocabulary=dict(zip(vectorizer.terms, places, strict=True)),
-            table=bytes(size) + _pack(columns),
-            binary=vectorizer.binary,
-            sublinear=vectorizer.sublinear,
-            norm=vectorizer.norm,
-            scale=vectorizer.scale,
-        )
+        weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
+        yield pack_vectorizer(vectorizer, weights, is_faithful)
         start = stop
-
-
-def _pack(columns: Sequence[list[float]]) -> bytes:
-    return array("d", chain.from_iterable(zip(*columns, strict=True))).tobytes()
 
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:

@@ -95,8 +95,9 @@ def probe_texts(predictor: LinearPredictor) -> list[str]:
     """Return the built-in probes and texts made of the model's own terms, evenly sampled."""
     texts = list(PROBES)
     for vectorizer in predictor.vectorizers:
-        step = max(1, len(vectorizer.vocabulary) // SAMPLED_TERMS)
-        sample = [term for term in list(vectorizer.vocabulary)[::step] if _is_encodable(term)]
+        terms = vectorizer.vocabulary.terms()
+        step = max(1, len(terms) // SAMPLED_TERMS)
+        sample = [term for term in terms[::step] if _is_encodable(term)]
         for start in range(0, len(sample), TERMS_PER_PROBE):
             terms = sample[start : start + TERMS_PER_PROBE]
             texts.append(" ".join(terms))

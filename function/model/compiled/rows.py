@@ -1,0 +1,66 @@
+"""A term's numbers packed into one integer, so that adding up a text takes one addition a term.
+
+Python's integers are as wide as needed and `sum` adds them in C, where a float for every score of
+every term would be an object and a bytecode each. A row is, from the lowest bit up:
+
+    32 bits  the term's column
+    64 bits  one for each field: a fixed-point number, in two's complement
+     8 bits  the number of terms in the row (two where a row holds a pair and its second word)
+
+A sum of rows is a row of sums. A negative field borrows one unit from its neighbour, and the sum
+of the columns may carry into the first field: both are below what rounding a field costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import frexp
+from struct import Struct, iter_unpack
+
+COLUMN_BITS = 32
+FIELD_BITS = 64
+COLUMN_MASK = (1 << COLUMN_BITS) - 1
+FIELD_MASK = (1 << FIELD_BITS) - 1
+_COUNT_BYTES = 4
+"""In a sum; in a row, one byte."""
+
+
+class RowLayout:
+    """How rows of so many fields are packed."""
+
+    def __init__(self, fields: int) -> None:
+        self.fields = fields
+        self.row_bytes = (COLUMN_BITS + fields * FIELD_BITS) // 8 + 1
+        self.sum_bytes = self.row_bytes - 1 + _COUNT_BYTES
+        self.unpack: Callable[[bytes], tuple[int, ...]] = Struct(f"<4x{fields}qi").unpack
+        """From `sum_bytes` little-endian bytes to the fields and the number of terms."""
+
+    def pack(self, column: int, values: Sequence[int]) -> int:
+        """Return the row of one term."""
+        row = 1
+        for value in reversed(values):
+            row = (row << FIELD_BITS) + value
+        return (row << COLUMN_BITS) + column
+
+    def to_bytes(self, rows: Iterable[int]) -> bytes:
+        """Return the rows one after the other."""
+        return b"".join([row.to_bytes(self.row_bytes, "little") for row in rows])
+
+    def from_bytes(self, packed: bytes) -> list[int]:
+        """Return the rows that `to_bytes` wrote. Raises ValueError where one is cut short."""
+        size, read = self.row_bytes, int.from_bytes
+        if len(packed) % size:
+            raise ValueError(f"{len(packed)} bytes are not rows of {size}")
+        return [read(row, "little") for (row,) in iter_unpack(f"{size}s", packed)]
+
+
+def unit_for(largest: float, terms_bits: int) -> float:
+    """Return the power of two to count in, so that 2**terms_bits numbers up to `largest` in
+    magnitude add up without leaving their field."""
+    exponent = frexp(largest)[1] if largest else 0
+    return 2.0 ** max(exponent - (FIELD_BITS - 1 - terms_bits), -1000)
+
+
+def fixed_point(values: Iterable[float], unit: float) -> Iterator[int]:
+    """Yield the numbers in whole units, rounded to the nearest."""
+    return (round(value / unit) for value in values)

@@ -1,0 +1,128 @@
+"""Rows of packed numbers add up to what the numbers do, whichever vocabulary finds them."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
+
+from function.model.compiled.analyzer import build_analyzer
+from function.model.compiled.pairs import PairVocabulary, link
+from function.model.compiled.rows import RowLayout, fixed_point, unit_for
+from function.model.compiled.terms import TermVocabulary
+from function.model.compiler.packing import build_vocabulary
+from function.model.compiler.vectorizers import _read_analyzer
+from tests.fitted_models import TEXTS, random_text
+
+LAYOUT = RowLayout(3)
+PAIRS = [
+    dict(ngram_range=(1, 2)),
+    dict(ngram_range=(2, 2)),
+    dict(ngram_range=(1, 2), stop_words=["the", "good", "a"]),
+    dict(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", lowercase=False),
+    dict(ngram_range=(1, 2), strip_accents="unicode"),
+]
+OTHERS = [
+    dict(ngram_range=(1, 1)),
+    dict(ngram_range=(0, 2)),
+    dict(ngram_range=(1, 3)),
+    dict(ngram_range=(1, 2), token_pattern=r"\S+"),
+    dict(ngram_range=(1, 2), analyzer="char"),
+]
+
+
+def spec_of(parameters):
+    return _read_analyzer(CountVectorizer(**parameters))
+
+
+def rows_for(terms, layout=LAYOUT):
+    rng = random.Random(1)
+    fields = [[rng.randrange(-(2**40), 2**40) for _ in range(layout.fields)] for _ in terms]
+    return {
+        term: layout.pack(column, row)
+        for column, (term, row) in enumerate(zip(terms, fields, strict=True))
+    }
+
+
+def some_terms(parameters):
+    """Terms of texts, not all of them, and some that no text can hold."""
+    known = sorted(CountVectorizer(**parameters).fit(TEXTS).vocabulary_)
+    return random.Random(2).sample(known, len(known) * 2 // 3) + [
+        "a b c",
+        "x",
+        " ",
+        "",
+        "not-a-word",
+    ]
+
+
+def expected_totals(spec, rows, text):
+    counts = Counter(term for term in build_analyzer(spec)(text) if term in rows)
+    total = sum(count * rows[term] for term, count in counts.items())
+    return total, sum(count * (count - 1) // 2 * rows[term] for term, count in counts.items())
+
+
+@pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
+def test_totals_are_sums_over_the_analyzers_terms(parameters):
+    spec, rng = spec_of(parameters), random.Random(4)
+    rows = rows_for(some_terms(parameters))
+    texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "good " * 9, ""]
+    texts += [f"{text} {text} {text[:30]}" for text in texts]
+    vocabulary = build_vocabulary(spec, rows)
+    expected = [expected_totals(spec, rows, text) for text in texts]
+    assert [*vocabulary.totals(texts)] == expected
+    assert [next(iter(vocabulary.totals([text]))) for text in texts] == expected
+    assert [sum(vocabulary.rows_in(text)) for text in texts] == [total for total, _ in expected]
+    for text in texts:
+        assert sum(row * count for row, count in vocabulary.counts(text)) == sum(
+            vocabulary.rows_in(text)
+        )
+
+
+@pytest.mark.parametrize("parameters", PAIRS, ids=str)
+@given(texts=st.lists(st.text("abgod \t_é.", max_size=30) | st.text(max_size=20), max_size=5))
+def test_pairs_are_found_as_terms_are(parameters, texts):
+    spec = spec_of(parameters)
+    rows = rows_for(["go", "go go", "good", "go good", "a", "a b", "é", "é a", "b", "_", "_ go"])
+    pairs, terms = PairVocabulary(spec, link(spec, rows)), TermVocabulary(spec, rows)
+    assert [*pairs.totals(texts)] == [*terms.totals(texts)]
+
+
+@pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
+def test_pairs_of_words_have_a_vocabulary_of_their_own(parameters):
+    vocabulary = build_vocabulary(spec_of(parameters), {})
+    assert type(vocabulary) is (PairVocabulary if parameters in PAIRS else TermVocabulary)
+
+
+@pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
+def test_a_vocabulary_taken_apart_is_the_same_put_together(parameters):
+    spec = spec_of(parameters)
+    before = build_vocabulary(spec, rows_for(some_terms(parameters)))
+    more, files = before.to_parts(LAYOUT)
+    after = type(before).from_parts(spec, LAYOUT, files, **more)
+    assert [*after.totals(TEXTS)] == [*before.totals(TEXTS)]
+    assert sorted(after.terms()) == sorted(before.terms())
+    with pytest.raises(ValueError):
+        type(before).from_parts(spec, LAYOUT, {**files, "rows": files["rows"][:-1]}, **more)
+    with pytest.raises(ValueError):
+        type(before).from_parts(spec, LAYOUT, {**files, "rows": b""}, **more)
+
+
+def test_a_sum_of_rows_is_a_row_of_sums():
+    rng = random.Random(8)
+    numbers = [[rng.randrange(-(2**51), 2**51) for _ in range(3)] for _ in range(4000)]
+    total = sum(LAYOUT.pack(column, row) for column, row in enumerate(numbers))
+    *sums, count = LAYOUT.unpack(total.to_bytes(LAYOUT.sum_bytes, "little"))
+    assert count in (3999, 4000)  # a field may borrow one from the next
+    for found, expected in zip(sums, map(sum, zip(*numbers, strict=True)), strict=True):
+        assert abs(found - expected) <= 1
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-280, 1e-9, 0.99, 1.0, 12345.6, 1e300])
+def test_a_unit_leaves_room_for_so_many_terms(largest):
+    unit = unit_for(largest, 12)
+    (value,) = fixed_point([largest], unit)
+    assert value * 2**12 <= 2**63
+    assert abs(value * unit - largest) <= largest * 2**-50
