@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Schema = TypeVar("Schema", bound=BaseModel)
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quote = json.encoder.encode_basestring  # what _encode makes of a string, at a third of the time
 _MOST_ERRORS = 20
 _MOST_FIELDS = 16
 
@@ -85,19 +86,8 @@ def render_prediction(
     model_version: str | None,
     labels: tuple[str, ...] | None = None,
 ) -> str:
-    """One prediction as JSON; with ``labels``, also the scores where there are any.
-
-    Put together by hand: encoding a dict takes four times as long as its strings.
-    """
-    label, confidence, scores = prediction
-    more = ""
-    if labels is not None and scores is not None:
-        more = f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
-    return (
-        f'{{"text":{_encode(text)},"sentiment":{_encode(label)},'
-        f'"confidence":{"null" if confidence is None else repr(confidence)},'
-        f'"model_version":{_encode(model_version)}{more}}}'
-    )
+    """One prediction as JSON; with ``labels``, also the scores where there are any."""
+    return _render(text, prediction, _encode(model_version), labels)
 
 
 def render_batch(
@@ -107,11 +97,25 @@ def render_batch(
     labels: tuple[str, ...] | None = None,
 ) -> str:
     """The predictions as JSON, in the order of the texts."""
+    version = _encode(model_version)
     items = [
-        render_prediction(text, prediction, model_version, labels)
+        _render(text, prediction, version, labels)
         for text, prediction in zip(texts, predictions, strict=True)
     ]
     return f'{{"predictions":[{",".join(items)}]}}'
+
+
+def _render(text: str, prediction: Prediction, version: str, labels: tuple[str, ...] | None) -> str:
+    """Put together by hand: encoding a dict takes four times as long as its strings."""
+    label, confidence, scores = prediction
+    more = ""
+    if labels is not None and scores is not None:
+        more = f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
+    return (
+        f'{{"text":{_quote(text)},"sentiment":{_quote(label)},'
+        f'"confidence":{"null" if confidence is None else repr(confidence)},'
+        f'"model_version":{version}{more}}}'
+    )
 
 
 def _is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
