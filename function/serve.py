@@ -9,12 +9,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
 
-from function.settings import PROBE_THREADS, Settings, settings_or_exit
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from function.settings import Settings, settings_or_exit
 
 EPILOG = """examples:
   python -m function.serve
@@ -32,40 +28,20 @@ def main() -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
-    # Process 1 of a container has no default action: until granian takes over, SIGTERM is lost.
+    # Process 1 of a container has no default action: until the server takes over, SIGTERM is lost.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     serve(settings_or_exit())
 
 
 def serve(settings: Settings) -> None:
-    """Run one worker process on ``settings.host`` and ``settings.port``."""
-    from granian.constants import HTTPModes, Interfaces
-
-    from function.drain import DrainingServer
-
-    DrainingServer(
-        target="handle",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=settings.max_concurrency + PROBE_THREADS,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers_kill_timeout=settings.drain_seconds,
-        log_enabled=False,
-    ).serve(target_loader=_load_app, wrap_loader=False)
-
-
-def _load_app(*_: Any) -> WSGIApplication:
-    """What the worker process runs once, before it accepts requests."""
-    from function import drain
+    """Answer on ``settings.host`` and ``settings.port`` until told to leave."""
+    from function.server import Server
     from function.telemetry import output
     from function.wsgi import create_app
 
-    drain.leave_when_told()
+    server = Server(settings)
     output.write_in_background()
-    return drain.sending_clients_away(create_app())
+    server.run(create_app())
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ def test_nothing_the_image_brings_is_writable(engine: Engine, image: str) -> Non
 
 def test_what_a_cold_start_imports_has_its_bytecode(engine: Engine, image: str) -> None:
     """Compiling a module takes ten times as long as loading it, and a read-only root forgets."""
-    modules = "functions_framework granian.server.mp function.serve function.handler"
+    modules = "functions_framework function.server function.serve function.handler"
     if engine.run_command("run", "--rm", image, "python", "-c", "import mlflow").returncode == 0:
         modules += " mlflow.pyfunc mlflow.sklearn mlflow.artifacts pandas function.compile"
     script = (

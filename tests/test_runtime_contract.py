@@ -315,13 +315,13 @@ def test_sigterm_while_starting_ends_it(serve: Serve) -> None:
         assert server.process.wait(timeout=20) in (0, -signal.SIGTERM)
 
 
-def test_a_dead_worker_ends_the_server_with_status_1(serve: Serve) -> None:
+def test_the_server_is_one_process(serve: Serve) -> None:
     server = serve()
-    assert server.request("/health").status == 200
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
-    (worker,) = map(int, children.split())
-    os.kill(worker, signal.SIGKILL)
-    assert server.process.wait(timeout=20) == 1
+    assert server.request("/predict", {"text": "x y"}).status == 200
+    tasks = Path(f"/proc/{server.process.pid}/task")
+    assert [(task / "children").read_text() for task in tasks.iterdir()] == [""] * len(
+        [*tasks.iterdir()]
+    )
 
 
 def test_every_line_of_stdout_is_json(serve: Serve) -> None:

@@ -7,6 +7,7 @@ once; everything else writes each line as it comes.
 
 from __future__ import annotations
 
+import atexit
 import sys
 import threading
 import time
@@ -28,14 +29,11 @@ class BackgroundWriter:
     """Collects lines and writes them to stdout at most ``DELAY_SECONDS`` later, in order."""
 
     def __init__(self) -> None:
-        from multiprocessing.util import Finalize  # granian has imported it already
-
         self._lines: deque[str] = deque()
         self._wake = threading.Event()
         self._writing = threading.Lock()
         threading.Thread(target=self._run, name="log-writer", daemon=True).start()
-        # Not atexit, which a forked worker leaves without; this runs at the end of any process.
-        Finalize(None, self.flush, exitpriority=0)
+        atexit.register(self.flush)
 
     def write(self, line: str) -> None:
         """Take one line; returns at once."""
