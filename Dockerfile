@@ -9,10 +9,13 @@ FROM ${BASE} AS base
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
       -x '/(ensurepip|idlelib|lib2to3|pydoc_data|(site|dist)-packages|tests?|tkinter|turtledemo)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-# HOME: an arbitrary uid has none. Threads: BLAS would start one for each of the node's cores.
+# HOME: an arbitrary uid has none. The allocators, C's and granian's own, keep memory apart for each
+# thread, and threads here take turns.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=1 \
+    _RJEM_MALLOC_CONF=narenas:1,tcache:false \
     HOME=/tmp \
     PORT=8080
 WORKDIR /app
@@ -115,6 +118,7 @@ LABEL org.opencontainers.image.title="sentiment-function" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=registry-packages /opt/venv /opt/venv
 COPY --from=code /app /app
+# Threads: BLAS would start one for each of the node's cores.
 ENV GIT_PYTHON_REFRESH=quiet \
     MLFLOW_DISABLE_TELEMETRY=true \
     OMP_NUM_THREADS=1 \

@@ -23,11 +23,11 @@ def __getattr__(name: str) -> Any:
     import os
 
     from function.handler import create_handle
-    from function.settings import PROBE_THREADS, settings_or_exit
+    from function.settings import settings_or_exit
 
     settings = settings_or_exit()
     # Functions Framework starts gunicorn after this, with 4 threads a core: as many requests
     # waiting for a cold start would keep a liveness probe waiting too.
-    os.environ.setdefault("THREADS", str(settings.max_concurrency + PROBE_THREADS))
+    os.environ.setdefault("THREADS", str(settings.threads))
     globals()["handle"] = created = create_handle(settings)
     return created

@@ -12,8 +12,11 @@ from typing import Any
 
 from function.errors import InvalidSetting
 
-# Threads beyond MAX_CONCURRENCY: probes must be answered while every other thread is busy.
+# Beyond the threads for requests: probes must be answered while every other thread is busy.
 PROBE_THREADS = 4
+# A compiled model is there within milliseconds, and then Python answers one request at a time:
+# more threads than these few only take memory, and the interpreter's lock from each other.
+MOST_FOR_COMPILED = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -88,8 +91,8 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time; more wait their turn, or, while the model loads, are told"
-        " to come back",
+        "Requests answered at a time (`COMPILED_MODEL`: at most 8); more wait their turn, or,"
+        " while the model loads, are told to come back",
         unit="requests",
         minimum=1,
     )
@@ -117,6 +120,17 @@ class Settings:
         settings = cls(**given)
         settings.label_names()
         return settings
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be answered, or wait for the model, at a time."""
+        most = MOST_FOR_COMPILED if self.compiled_model else self.max_concurrency
+        return min(most, self.max_concurrency)
+
+    @property
+    def threads(self) -> int:
+        """How many threads the server needs for that."""
+        return self.concurrency + PROBE_THREADS
 
     def label_names(self) -> dict[str, str]:
         """``LABELS`` as a mapping from the model's class (as text) to the name to show."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -160,8 +161,15 @@ def compile_model(site: Site) -> None:
     progress.run("compiling the model", [*command, str(site.folder / "compiled")], environment)
 
 
+def allocators() -> dict[str, str]:
+    """The images' own settings for memory: this project's rows run as its containers do."""
+    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    return dict(re.findall(r"(MALLOC_ARENA_MAX|_RJEM_MALLOC_CONF)=(\S+)", dockerfile))
+
+
 def compiled_environment(site: Site) -> dict[str, str]:
     return {
+        **allocators(),
         "COMPILED_MODEL": str(site.folder / "compiled"),
         "HOST": servers.HOST,
         "PORT": str(site.port),
@@ -170,4 +178,4 @@ def compiled_environment(site: Site) -> dict[str, str]:
 
 def registry_environment(site: Site) -> dict[str, str]:
     registry = {"MLFLOW_TRACKING_URI": site.model.tracking_uri, "MODEL_URI": site.model.model_uri}
-    return {**registry, "HOST": servers.HOST, "PORT": str(site.port)}
+    return {**allocators(), **registry, "HOST": servers.HOST, "PORT": str(site.port)}
