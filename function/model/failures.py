@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from textwrap import shorten
@@ -10,7 +11,23 @@ from textwrap import shorten
 from function.errors import ModelLoadError
 from function.telemetry.logs import without_credentials
 
+UNREACHABLE = (
+    "The MLflow server cannot be reached. Check MLFLOW_TRACKING_URI and that the server is up;"
+    " the load is tried again."
+)
+
 _LONGEST_MESSAGE = 300
+
+
+@contextmanager
+def explained(subject: str, folder: Path | None = None) -> Iterator[None]:
+    """Whatever the block raises leaves as ModelLoadError, in the words of ``explain``."""
+    try:
+        yield
+    except ModelLoadError:
+        raise
+    except Exception as exc:
+        raise ModelLoadError(explain(exc, subject, folder)) from exc
 
 
 def explain(exc: Exception, subject: str, folder: Path | None = None) -> str:
@@ -25,10 +42,7 @@ def explain(exc: Exception, subject: str, folder: Path | None = None) -> str:
                 f" it beside the service (the model's own requirements.txt names its version)."
             )
     if any(type(link).__name__ in ("ConnectionError", "ConnectTimeout") for link in chain):
-        return (
-            "The MLflow server cannot be reached. Check MLFLOW_TRACKING_URI and that the server"
-            " is up; the load is tried again."
-        )
+        return UNREACHABLE
     message = _first_line(exc)
     if "database schema" in message:
         return (
