@@ -61,6 +61,7 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
         model_version=model.lineage.shown_version,
         engine=model.predictor.engine,
         not_compiled=model.not_compiled,
+        through_mlflow=stages.through_mlflow,
         timings_seconds=model.timings_seconds,
     )
     return model

@@ -14,17 +14,14 @@ from urllib.parse import urlsplit
 
 from function.errors import ModelLoadError
 from function.model import modelfile, versions
+from function.model.connection import FAIL_SOON
 from function.model.failures import explained
 from function.model.lineage import Lineage
-
-# mlflow retries an unreachable server for minutes (7 times, back-off doubling from 2 s) while a
-# cold request waits. The service retries by itself, so fail soon; an operator's own value wins.
-_FAIL_SOON = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 def connect(tracking_uri: str, model_uri: str) -> None:
     """Import mlflow and point it at the tracking store, which is not asked anything yet."""
-    for name, value in _FAIL_SOON.items():
+    for name, value in FAIL_SOON.items():
         os.environ.setdefault(name, value)
     if urlsplit(tracking_uri).scheme in ("", "file"):
         # mlflow 3 refuses folders unless told otherwise; naming one in MLFLOW_TRACKING_URI does.

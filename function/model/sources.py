@@ -10,9 +10,10 @@ import atexit
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from function.errors import ModelLoadError
 from function.model.lineage import Lineage
@@ -27,21 +28,26 @@ BUILT_IN_EXAMPLE = "This product is amazing!"
 
 
 class Stages:
-    """Times the stages of a load and knows which one is under way."""
+    """Times the stages of a load and knows which one is under way.
+
+    ``through_mlflow`` is why the load took the long way; None where it did not.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.current = "start"
+        self.through_mlflow: str | None = None
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Record how long the block takes under ``name``."""
+        """Record how long the block takes under ``name``; a stage begun again adds up."""
         self.current = name
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] = round(time.perf_counter() - start, 6)
+            before = self.seconds.get(name, 0.0)
+            self.seconds[name] = round(before + time.perf_counter() - start, 6)
 
 
 class Sourced(NamedTuple):
@@ -93,21 +99,15 @@ def load_original(settings: Settings, stages: Stages) -> Original:
     Raises ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
-        from function.model import modelfile, registry
+        from function.model import modelfile
         from function.model.predictors import PyfuncPredictor, SklearnPredictor
-
-        registry.connect(settings.mlflow_tracking_uri, settings.model_uri)
-    with stages.timed("resolve"):
-        lineage = registry.resolve(settings.model_uri)
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
-        with stages.timed("download"):
-            folder = registry.download(lineage, workspace)
-            lineage = registry.identify(lineage, folder)
+        lineage, folder = _fetch(settings, stages, workspace)
         with stages.timed("deserialize"):
             flavour = modelfile.flavour(lineage.details)
-            model = registry.deserialize(lineage, folder, flavour)
+            model = _deserialize(lineage, folder, flavour)
         with stages.timed("probe"):
             engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
             column = modelfile.text_column(lineage.details)
@@ -116,6 +116,50 @@ def load_original(settings: Settings, stages: Stages) -> Original:
         if flavour == "pyfunc":  # such a model may read its files whenever it likes
             atexit.register(cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
+
+
+def _fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
+    """The model's lineage and files: the quick way where it is known to be exact, else mlflow's."""
+    with stages.timed("import"):
+        from function.model import registry
+        from function.model.connection import NeedsMlflow
+        from function.model.direct import DirectSource
+    try:
+        with DirectSource() as direct:
+            return _fetch_by(direct, settings, stages, workspace)
+    except NeedsMlflow as reason:
+        stages.through_mlflow = str(reason)
+    return _fetch_by(registry, settings, stages, workspace)
+
+
+class Way(Protocol):
+    """How a model is found and fetched: DirectSource, or mlflow in ``registry``."""
+
+    def connect(self, tracking_uri: str, model_uri: str) -> None: ...
+    def resolve(self, model_uri: str) -> Lineage: ...
+    def download(self, lineage: Lineage, workspace: str) -> Path: ...
+    def identify(self, lineage: Lineage, folder: Path) -> Lineage: ...
+
+
+def _fetch_by(way: Way, settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
+    with stages.timed("import"):
+        way.connect(settings.mlflow_tracking_uri, settings.model_uri)
+    with stages.timed("resolve"):
+        lineage = way.resolve(settings.model_uri)
+    with stages.timed("download"):
+        folder = way.download(lineage, mkdtemp(dir=workspace))
+        return way.identify(lineage, folder), folder
+
+
+def _deserialize(lineage: Lineage, folder: Path, flavour: str) -> Any:
+    """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
+    from function.model import registry, skopsfile
+    from function.model.failures import explained
+
+    if file := skopsfile.find(folder):
+        with explained(lineage.model_uri, folder):
+            return skopsfile.load(file)
+    return registry.deserialize(lineage, folder, flavour)
 
 
 def _compiled(

@@ -16,16 +16,15 @@ someone who recomputes the sums; but nothing in the folder can run.
 
 from __future__ import annotations
 
-import gc
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from function.model import collection
 from function.model.compiled.linear import LinearPredictor
 from function.model.compiled.pairs import PairVocabulary
 from function.model.compiled.terms import TermVocabulary
@@ -81,7 +80,7 @@ def load(
     sums = _read_sums(folder)
     _check(folder, MANIFEST, raw, sums)
     try:
-        with _collection_paused():
+        with collection.paused():
             return _build(folder, manifest, sums, labels or {}), manifest["lineage"]
     except (KeyError, TypeError, ValueError, IndexError, re.error) as exc:
         raise _damaged(folder / MANIFEST, f"it does not describe a model ({exc!r})") from exc
@@ -134,18 +133,6 @@ def _load_vectorizer(
         table=table,
         **spec,
     )
-
-
-@contextmanager
-def _collection_paused() -> Iterator[None]:
-    """Nothing made while loading is garbage; scanning it over and over would cost a tenth more."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _parse_manifest(folder: Path, raw: bytes) -> dict[str, Any]:
