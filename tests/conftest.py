@@ -38,6 +38,34 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
 
 
+def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:
+    """A real ``mlflow server``, artifacts through its proxy, and how to start it again."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
+        *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
+        f"--artifacts-destination={folder}/artifacts",
+    ]
+
+    def start() -> LiveServer:
+        return start_process(command, folder, clean_environ(), port, folder)
+
+    return start(), start
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    server, _ = start_mlflow_server(tmp_path_factory.mktemp("mlflow-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def server_registry(mlflow_server: LiveServer) -> Registry:
+    """The same three versions behind an MLflow server."""
+    return build_registry(mlflow_server.url, None)
+
+
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``python -m function.demo`` was run, with its output in demo.log."""

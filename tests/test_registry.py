@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from tests.conftest import AppFactory, clean_environ
-from tests.processes import LiveServer, free_port, start_process
+from tests.conftest import AppFactory, start_mlflow_server
 from tests.registry import NAME, Registry, build_registry
-
-
-def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:
-    """A real ``mlflow server``, artifacts through its proxy, and how to start it again."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
-        *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
-        f"--artifacts-destination={folder}/artifacts",
-    ]
-
-    def start() -> LiveServer:
-        return start_process(command, folder, clean_environ(), port, folder)
-
-    return start(), start
-
-
-@pytest.fixture(scope="module")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    server, _ = start_mlflow_server(tmp_path_factory.mktemp("mlflow-server"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def server_registry(mlflow_server: LiveServer) -> Registry:
-    return build_registry(mlflow_server.url, None)
 
 
 @pytest.fixture(scope="module")

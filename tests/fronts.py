@@ -1,0 +1,99 @@
+"""A recording HTTP server on loopback in front of another: what was asked of it, and with what."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.processes import Reply
+
+
+class Asked(NamedTuple):
+    """One request as it arrived."""
+
+    path: str
+    authorization: str | None
+    user_agent: str
+
+
+# Given a path: the reply of the front itself, or None to pass the request on.
+Answer = Callable[[str], Reply | None]
+
+
+class Front:
+    """Where the front listens, and everything it was asked so far."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.asked: list[Asked] = []
+
+    def credentials(self) -> set[str | None]:
+        """Every Authorization header that arrived; None for a request without."""
+        return {request.authorization for request in self.asked}
+
+
+@contextmanager
+def front(
+    upstream: str, answer: Answer = lambda path: None, certificate: Path | None = None
+) -> Iterator[Front]:
+    """Pass requests on to ``upstream``, except those that ``answer`` answers; with a PEM file of
+    certificate and key, over TLS."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+            listening.asked.append(
+                Asked(self.path, self.headers["Authorization"], self.headers["User-Agent"])
+            )
+            reply = answer(self.path) or passed_on(upstream + self.path, body)
+            self.send_response(reply.status)
+            for name in ("Content-Type", "Location"):
+                if name in reply.headers:
+                    self.send_header(name, reply.headers[name])
+            length = int(reply.headers.get("Content-Length", len(reply.body)))
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            self.wfile.write(reply.body)
+            self.close_connection = length != len(reply.body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    scheme = "https" if certificate else "http"
+    listening = Front(f"{scheme}://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield listening
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def passed_on(url: str, body: bytes | None = None) -> Reply:
+    """What the server behind answers."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return Reply(response.status, dict(response.headers), response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Reply(error.code, dict(error.headers), error.read())
