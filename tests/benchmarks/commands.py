@@ -6,7 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,6 +177,24 @@ def compiled_environment(site: Site) -> dict[str, str]:
     }
 
 
-def registry_environment(site: Site) -> dict[str, str]:
+def sqlite_environment(site: Site) -> dict[str, str]:
+    """The registry read from its database file."""
     registry = {"MLFLOW_TRACKING_URI": site.model.tracking_uri, "MODEL_URI": site.model.model_uri}
     return {**allocators(), **registry, "HOST": servers.HOST, "PORT": str(site.port)}
+
+
+@contextmanager
+def registry_server(site: Site, log: Path) -> Iterator[dict[str, str]]:
+    """An ``mlflow server`` in front of that database; the environment that points to it."""
+    port = servers.free_port()
+    url = f"http://{servers.HOST}:{port}"
+    command = [
+        *(str(site.python), "-m", "mlflow", "server", "--host", servers.HOST, "--port", str(port)),
+        *("--workers", "1", "--backend-store-uri", site.model.tracking_uri),
+    ]
+    # Without the seven processes that it starts for jobs of its own.
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    name, version = site.model.model_uri.removeprefix("models:/").split("/")
+    asked = f"{url}/api/2.0/mlflow/model-versions/get?name={name}&version={version}"
+    with servers.beside(command, environment, site.folder, log, asked):
+        yield {"MLFLOW_TRACKING_URI": url}

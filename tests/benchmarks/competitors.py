@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tests.benchmarks import commands, shapes
 from tests.benchmarks.commands import PEERS, REPOSITORY, Site
@@ -20,6 +21,8 @@ from tests.benchmarks.envs import version_here
 # server: a serving product; by hand: what a skilled user would write instead; floor: no model at
 # all; ours: this project
 Kind = Literal["server", "by hand", "floor", "ours"]
+
+Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
 _MLFLOW = version_here("mlflow", "3.17.2")
 _MODEL = (_MLFLOW, version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
@@ -41,6 +44,8 @@ class Competitor:
     environment: Callable[[Site], dict[str, str]] = lambda site: {"MODEL_PATH": site.model.files}
     # What must exist before the first start; written into the site's folder at each run.
     prepare: Callable[[Site], None] = lambda site: None
+    # What must run beside it, given a file for its log, and the environment that this adds.
+    beside: Beside = lambda site, log: nullcontext({})
     working_folder: Path | None = None  # none: the site's own
     floor: str = "hello-granian"  # the hello world on the same server
     why_not: Callable[[], str | None] = lambda: None
@@ -59,9 +64,9 @@ def _own_code_missing() -> str | None:
 
 
 def _ours(
-    name: str, title: str, settings: str, command: Callable[[Site], list[str]], compiled: bool
+    name: str, title: str, settings: str, command: Callable[[Site], list[str]], **source: Any
 ) -> Competitor:
-    """A row of this project, with the compiled model or with the registry."""
+    """A row of this project; `source` is where its model comes from."""
     return Competitor(
         name=name,
         title=title,
@@ -69,13 +74,20 @@ def _ours(
         shape=shapes.OWN,
         settings=settings,
         command=command,
-        environment=commands.compiled_environment if compiled else commands.registry_environment,
-        prepare=commands.compile_model if compiled else lambda site: None,
         working_folder=REPOSITORY,
         floor="hello-gunicorn" if name.endswith("gunicorn") else "hello-granian",
         why_not=_own_code_missing,
+        **source,
     )
 
+
+_COMPILED: dict[str, Any] = {
+    "environment": commands.compiled_environment,
+    "prepare": commands.compile_model,
+}
+_SQLITE: dict[str, Any] = {"environment": commands.sqlite_environment}
+_REGISTRY: dict[str, Any] = {**_SQLITE, "beside": commands.registry_server}
+_BESIDE = "an `mlflow server` on the load generator's core, the model's files on the same disk"
 
 _UVICORN = "uvicorn with uvloop and httptools, 1 worker, `async def`"
 _FRAMEWORK_SETTINGS = "gunicorn as Functions Framework starts it: 1 worker, 4 x cores threads"
@@ -86,28 +98,35 @@ COMPETITORS = (
         "this project, compiled",
         "`python -m function.serve`",
         commands.function_serve,
-        compiled=True,
+        **_COMPILED,
     ),
     _ours(
         "compiled-gunicorn",
         "this project, compiled (gunicorn)",
         _FRAMEWORK_SETTINGS,
         commands.functions_framework("handle", REPOSITORY / "main.py"),
-        compiled=True,
+        **_COMPILED,
     ),
     _ours(
         "registry",
         "this project, registry",
-        "`python -m function.serve`",
+        f"`python -m function.serve`; {_BESIDE}",
         commands.function_serve,
-        compiled=False,
+        **_REGISTRY,
     ),
     _ours(
         "registry-gunicorn",
         "this project, registry (gunicorn)",
-        _FRAMEWORK_SETTINGS,
+        f"{_FRAMEWORK_SETTINGS}; {_BESIDE}",
         commands.functions_framework("handle", REPOSITORY / "main.py"),
-        compiled=False,
+        **_REGISTRY,
+    ),
+    _ours(
+        "registry-sqlite",
+        "this project, registry (sqlite file)",
+        "`python -m function.serve`",
+        commands.function_serve,
+        **_SQLITE,
     ),
     Competitor(
         name="mlflow",

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,11 +76,33 @@ def running(
     """Starts the command and yields once POST `path` has answered 200; the processes are gone when
     the block ends.
     """
+    started = time.perf_counter()
+    with _process(command, environment, folder, log, SERVER_CORE) as process:
+        cold_start_seconds, answer = _first_answer(process, port, path, body, started, log)
+        yield Server(process.pid, port, cold_start_seconds, answer)
+
+
+@contextmanager
+def beside(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, url: str
+) -> Iterator[None]:
+    """A server that the measured one needs: on the load generator's core, there and warm (it has
+    answered GET `url` with 200) before the block begins, gone when it ends.
+    """
+    with _process(command, environment, folder, log, LOAD_CORE) as process:
+        _wait_for(process, url, log)
+        yield
+
+
+@contextmanager
+def _process(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, core: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command on one core, its output in the log; all its processes are stopped at the end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        started = time.perf_counter()
         process = subprocess.Popen(
-            ["taskset", "--cpu-list", str(SERVER_CORE), *command],
+            ["taskset", "--cpu-list", str(core), *command],
             env={**os.environ, **SINGLE_CORE, **environment},
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -88,12 +111,23 @@ def running(
             start_new_session=True,
         )
         try:
-            cold_start_seconds, answer = _first_answer(process, port, path, body, started, log)
-            yield Server(process.pid, port, cold_start_seconds, answer)
+            yield process
         finally:
             with _undisturbed():
                 processes.stop(process.pid)
                 process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.perf_counter() + START_LIMIT_SECONDS
+    while process.poll() is None and time.perf_counter() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=START_LIMIT_SECONDS) as response:
+                response.read()
+            return
+        except OSError:
+            time.sleep(_POLL_SECONDS)
+    raise ServerFailed(f"no 200 from {url}\n{last_lines(log)}")
 
 
 @contextmanager

@@ -52,15 +52,19 @@ class Stand:
         """The competitor's server on a port of its own, after its first good answer."""
         site = replace(self.site, port=servers.free_port())
         shape = self.competitor.shape
-        with servers.running(
-            self.competitor.command(site),
-            self.competitor.environment(site),
-            self.competitor.working_folder or site.folder,
-            self.log,
-            site.port,
-            shape.path,
-            shape.body(site.model.texts()[0]),
-        ) as server:
+        beside_log = self.log.with_suffix(".beside.log")
+        with (
+            self.competitor.beside(site, beside_log) as more,
+            servers.running(
+                self.competitor.command(site),
+                {**self.competitor.environment(site), **more},
+                self.competitor.working_folder or site.folder,
+                self.log,
+                site.port,
+                shape.path,
+                shape.body(site.model.texts()[0]),
+            ) as server,
+        ):
             yield server
 
 
