@@ -46,7 +46,7 @@ def create_handle(settings: Settings) -> Handle:
     logging.basicConfig(handlers=[LibraryHandler(log)], force=True)
     logging.captureWarnings(True)
     models = ModelCache(
-        lambda: load_model(settings, log), settings.load_retry_seconds, settings.concurrency
+        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
     )
     service = Service(settings, models, directory())
 

@@ -16,7 +16,7 @@ from function.errors import InvalidSetting
 PROBE_THREADS = 4
 # A compiled model is there within milliseconds, and then Python answers one request at a time:
 # more threads than these few only take memory, and the interpreter's lock from each other.
-MOST_FOR_COMPILED = 8
+MOST_THREADS_FOR_COMPILED = 12
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -91,7 +91,7 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time (`COMPILED_MODEL`: at most 8); more wait their turn, or,"
+        "Requests answered at a time (at most 12 where `COMPILED_MODEL` is set); more wait their turn, or,"
         " while the model loads, are told to come back",
         unit="requests",
         minimum=1,
@@ -122,15 +122,10 @@ class Settings:
         return settings
 
     @property
-    def concurrency(self) -> int:
-        """How many requests may be answered, or wait for the model, at a time."""
-        most = MOST_FOR_COMPILED if self.compiled_model else self.max_concurrency
-        return min(most, self.max_concurrency)
-
-    @property
     def threads(self) -> int:
-        """How many threads the server needs for that."""
-        return self.concurrency + PROBE_THREADS
+        """How many requests the server hands to Python at a time."""
+        threads = self.max_concurrency + PROBE_THREADS
+        return min(threads, MOST_THREADS_FOR_COMPILED) if self.compiled_model else threads
 
     def label_names(self) -> dict[str, str]:
         """``LABELS`` as a mapping from the model's class (as text) to the name to show."""
