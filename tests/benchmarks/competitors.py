@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from tests.benchmarks import commands, shapes
 from tests.benchmarks.commands import PEERS, REPOSITORY, Site
-from tests.benchmarks.envs import version_here
+from tests.benchmarks.envs import locked, version_here
 
 # server: a serving product; by hand: what a skilled user would write instead; floor: no model at
 # all; ours: this project
@@ -24,6 +24,8 @@ Kind = Literal["server", "by hand", "floor", "ours"]
 
 Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
+# What users install; this interpreter has pytest too, which skops imports where it can.
+_OWN = locked(REPOSITORY / "requirements.txt")
 _MLFLOW = version_here("mlflow", "3.17.2")
 _MODEL = (_MLFLOW, version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
 _FASTAPI = ("fastapi==0.165.0", "uvicorn[standard]==0.54.0")
@@ -40,7 +42,7 @@ class Competitor:
     shape: shapes.Shape
     settings: str
     command: Callable[[Site], list[str]]
-    requirements: tuple[str, ...] = ()  # none: this project's own interpreter
+    requirements: tuple[str, ...]
     environment: Callable[[Site], dict[str, str]] = lambda site: {"MODEL_PATH": site.model.files}
     # What must exist before the first start; written into the site's folder at each run.
     prepare: Callable[[Site], None] = lambda site: None
@@ -74,6 +76,7 @@ def _ours(
         shape=shapes.OWN,
         settings=settings,
         command=command,
+        requirements=_OWN,
         working_folder=REPOSITORY,
         floor="hello-gunicorn" if name.endswith("gunicorn") else "hello-granian",
         why_not=_own_code_missing,

@@ -25,14 +25,17 @@ def version_here(package: str, otherwise: str) -> str:
         return f"{package}=={otherwise}"
 
 
+def locked(file: Path) -> tuple[str, ...]:
+    """The requirements of a lock file, without its comments."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
 def python_of(folder: Path, name: str, requirements: tuple[str, ...]) -> Path:
     """The interpreter of the environment with these requirements; makes it first if need be.
 
-    No requirements mean this project's own interpreter. progress.StepFailed if they cannot be
-    installed.
+    progress.StepFailed if they cannot be installed.
     """
-    if not requirements:
-        return Path(sys.executable)
     environment = folder / f"{requirements[0].partition('==')[0]}-{_key(requirements)}"
     python = environment / "bin" / "python"
     if not (environment / _READY).exists():
@@ -45,14 +48,9 @@ def python_of(folder: Path, name: str, requirements: tuple[str, ...]) -> Path:
     return python
 
 
-def installed_versions(python: Path, requirements: tuple[str, ...]) -> list[str]:
-    """Every package in the environment as `name==version`; nothing for this project's own
-    interpreter.
-    """
-    ready = python.parent.parent / _READY
-    return (
-        list(json.loads(ready.read_text())["installed"]) if requirements and ready.exists() else []
-    )
+def installed_versions(python: Path) -> list[str]:
+    """Every package in the environment as `name==version`."""
+    return list(json.loads((python.parent.parent / _READY).read_text())["installed"])
 
 
 def _key(requirements: tuple[str, ...]) -> str:

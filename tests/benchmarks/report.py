@@ -181,7 +181,9 @@ def _settings(summary: Summary) -> str:
         [
             row.competitor.title,
             row.competitor.settings,
-            ", ".join(row.competitor.requirements) or "this project's own",
+            "`requirements.txt`"
+            if row.competitor.kind == "ours"
+            else ", ".join(row.competitor.requirements),
         ]
         for row in summary.rows.values()
     )

@@ -82,7 +82,7 @@ class Run:
             return None
         try:
             stand = trials.set_up(competitor, self.model, self.work, self.envs, self.logs)
-            record.versions = envs.installed_versions(stand.site.python, competitor.requirements)
+            record.versions = envs.installed_versions(stand.site.python)
             if record.agreement is None:
                 trials.check_agreement(stand, record)
         except (
