@@ -1,7 +1,7 @@
 """granian's WSGI worker in this very process, and leaving without losing a request.
 
 granian's own command forks a worker and watches over it. A container has someone watching already,
-and a second process costs it memory and a tenth of the cold start. So the worker is run here, as
+and a second process costs it a fifth of its memory. So the worker is run here, as
 ``granian.server.mp`` runs it in the fork.
 
 When it is told to stop, granian closes idle connections at once. A request that a client sends just
@@ -12,7 +12,6 @@ leaves after it; only then granian stops.
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import socket
@@ -32,6 +31,7 @@ from granian.net import SocketSpec
 from granian.wsgi import _callback_wrapper
 
 from function.settings import Settings
+from function.telemetry import output
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -102,7 +102,7 @@ class Server:
         time.sleep(CLOSING_SECONDS)
         self._stop.set()
         time.sleep(self._drain_seconds)
-        atexit._run_exitfuncs()  # the log's last lines
+        output.flush()
         os._exit(0)
 
     def _sending_clients_away(self, app: WSGIApplication) -> WSGIApplication:

@@ -91,8 +91,8 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time (at most 12 where `COMPILED_MODEL` is set); more wait their turn, or,"
-        " while the model loads, are told to come back",
+        "Requests answered at a time (at most 12 where `COMPILED_MODEL` is set); more wait their"
+        " turn, or, while the model loads, are told to come back",
         unit="requests",
         minimum=1,
     )

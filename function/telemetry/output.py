@@ -58,6 +58,7 @@ class BackgroundWriter:
 
 
 _write: Callable[[str], None] = _write_now
+_writer: BackgroundWriter | None = None
 
 
 def write(line: str) -> None:
@@ -67,5 +68,12 @@ def write(line: str) -> None:
 
 def write_in_background() -> None:
     """From now on, write lines from a thread; call it in the process that answers requests."""
-    global _write
-    _write = BackgroundWriter().write
+    global _write, _writer
+    _writer = BackgroundWriter()
+    _write = _writer.write
+
+
+def flush() -> None:
+    """Write what is not written yet: for a process that ends without Python's own leave-taking."""
+    if _writer is not None:
+        _writer.flush()
