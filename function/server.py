@@ -54,13 +54,7 @@ class Server:
         """Ends the process with one line where it cannot listen there."""
         self._threads = settings.threads
         self._drain_seconds = settings.drain_seconds
-        self._address = SocketSpec(settings.host, settings.port, BACKLOG)
-        try:
-            self._address.build()
-        except Exception as exc:
-            reason = str(exc).splitlines()[0]
-            address = f"HOST={settings.host} and PORT={settings.port}"
-            raise SystemExit(f"The server cannot listen on {address}: {reason}") from None
+        self._address = SocketSpec(*_free_address(settings.host, settings.port), BACKLOG)
         self._closing = threading.Event()
         self._stop = WorkerSignal()
         self._stopped = threading.Event()
@@ -118,6 +112,24 @@ class Server:
             return app(environ, start_last)
 
         return answer
+
+
+def _free_address(host: str, port: int) -> tuple[str, int]:
+    """The IP address and port to listen on.
+
+    Granian itself would share the port with whoever listens there already, an older server that
+    was forgotten, say, and each would get half the requests.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        place = f"HOST={host} and PORT={port}"
+        raise SystemExit(f"The server cannot listen on {place}: {exc.strerror}") from None
+    return str(address[0]), port
 
 
 def stop_listening() -> None:

@@ -140,6 +140,8 @@ def test_another_byte_order_is_refused(saved):
         {"decision": {"kind": "oracle"}},
         {"decision": {}},
         {"labels": None},
+        {"intercepts": "abc"},
+        {"intercepts": [None] * 3},
     ],
     ids=str,
 )
@@ -150,7 +152,18 @@ def test_a_manifest_that_describes_no_model_is_refused(saved, changes):
         load(saved)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"kind": "other"}', "\xff"])
+@pytest.mark.parametrize("units", [[0, 0], [1e-15, 0], [1, 10**400], "x", [1]])
+def test_units_that_mean_nothing_are_refused(saved, units):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    edit_manifest(saved, vectorizers=[{**manifest["vectorizers"][0], "units": units}])
+    resum(saved)
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"kind": "other"}', "\xff", pytest.param("[" * 99_999, id="deep")]
+)
 def test_other_json_is_not_a_compiled_model(saved, content):
     (saved / "manifest.json").write_text(content, encoding="latin-1")
     with pytest.raises(CompiledModelError, match=r"manifest\.json: it is not"):

@@ -211,6 +211,63 @@ def test_extreme_scores_neither_overflow_nor_differ():
     assert_same(translate(binary), binary, texts_for(SEED, 100))
 
 
+def ideographs(count):
+    """So many words of one character."""
+    return [chr(0x4E00 + place) for place in range(count)]
+
+
+@pytest.mark.parametrize("count", [4095, 4096, 4097])
+def test_as_many_terms_as_can_be_added_up_are_answered_as_in_scikit_learn(count):
+    words = ideographs(count)
+    text = " ".join(words)
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b")
+    model = fitted_pipeline(vectorizer, None, [*words[:3], text], list("abca"))
+    model[0].idf_ = np.full(count, 1 - 2**-53)  # each just below a power of two: the most it takes
+    model[-1].coef_[:] = np.array([[1 - 2**-53], [-0.5], [-0.5]])
+    assert_same(translate(model), model, [text, words[0], ""])
+
+
+@pytest.mark.parametrize(("idf", "weight"), [(1e10, 1e300), (1e160, 1.0), (1e-200, 1e200)])
+def test_numbers_beyond_all_bounds_are_answered_as_in_scikit_learn(idf, weight):
+    model = fitted_pipeline(TfidfVectorizer(), None, ["aa bb", "bb cc"], ["no", "yes"])
+    model[0].idf_ = np.full(3, idf)
+    model[-1].coef_[0] = [weight, -1.0, 1.0]
+    with np.errstate(over="ignore"):
+        assert_same(translate(model), model, ["bb", "cc bb", "", "aa"])
+
+
+def test_roundings_of_many_parts_do_not_add_up_to_another_label():
+    words = [f"w{number:03d}" for number in range(512)]
+    text = " ".join(words)
+    union = FeatureUnion([(str(part), CountVectorizer()) for part in range(12)])
+    model = fitted_pipeline(union, None, [text, "w001"], ["no", "yes"])
+    model[-1].coef_[0] = [4000 + 2.0**-41, -4000.0] * 3072
+    model[-1].intercept_[:] = -1.2e-9
+    assert_same(translate(model), model, [text])
+
+
+def test_a_large_weight_does_not_magnify_the_norms_rounding():
+    model = fitted_pipeline(TfidfVectorizer(), None, ["aa bb", "bb cc"], ["no", "yes"])
+    model[0].idf_ = np.array([1.0049112989591902, 45.0, 2.0])
+    model[-1].coef_[0] = [20000.3, 1.0, 1.0]
+    model[-1].intercept_[:] = -20000.3
+    assert_same(translate(model), model, ["aa", "bb aa"])
+
+
+def test_modified_huber_with_hardly_any_probability_left_is_as_in_scikit_learn():
+    rng = np.random.default_rng(0)
+    words = [f"w{number}" for number in range(300)]
+    texts = [" ".join(rng.choice(words, 20)) for _ in range(60)]
+    classifier = SGDClassifier(loss="modified_huber", random_state=0)
+    model = fitted_pipeline(TfidfVectorizer(), classifier, texts, list("abc") * 20)
+    before = model[-1].intercept_.copy()
+    for text in texts[:20]:
+        model[-1].intercept_[:] = before
+        scores = model.decision_function([text])[0]
+        model[-1].intercept_[:] = before - scores - 1 + np.array([1.3e-6, 1.7e-6, 0.5e-6])
+        assert_same(translate(model), model, [text])
+
+
 def test_a_single_class_is_always_the_answer():
     model = fitted_pipeline(CountVectorizer(), MultinomialNB(), TEXTS, ["only"] * len(TEXTS))
     predictor, _ = compile_model(model, original(model))
@@ -448,5 +505,5 @@ def test_an_original_that_fails_is_the_reason(pipeline):
     def one_answer(texts):
         return ["neutral"], None
 
-    with pytest.raises(NotCompilable, match=r"fails on the probe texts: \d+ texts got 1 answers"):
+    with pytest.raises(NotCompilable, match=r"probe texts fails: \d+ texts got 1 answers"):
         compile_model(pipeline, one_answer)

@@ -17,7 +17,7 @@ from function.model.compiled.calibration import build_calibrated
 from function.model.compiled.decision import build_decision, logistic
 from function.model.compiled.linear import LinearPredictor
 from function.model.compiler.compiler import translate
-from function.model.compiler.packing import pack_vectorizer
+from function.model.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.model.compiler.vectorizers import FittedVectorizer
 from tests.fitted_models import TEXTS, fitted_pipeline, random_text
 
@@ -34,7 +34,7 @@ WORDS = {
 def make_vectorizer(rows, **options):
     values, *weights = map(list, zip(*rows.values(), strict=True))
     fitted = FittedVectorizer(WORDS, [*rows], idf=values, **{"binary": False, **options})
-    return pack_vectorizer(fitted, weights, is_faithful=False)
+    return pack_vectorizer(fitted, weights, MOST_ROUNDING)
 
 
 def quick_scores(predictor, text):

@@ -324,6 +324,38 @@ def test_the_server_is_one_process(serve: Serve) -> None:
     )
 
 
+def test_a_port_that_another_server_listens_on_is_refused(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    second = serve(wait=False, PORT=str(port_of(server)))
+    assert second.process.wait(timeout=20) == 1
+    (message,) = [path.read_text() for path in tmp_path.glob("*.err") if path.stat().st_size]
+    assert message.startswith("The server cannot listen on HOST=127.0.0.1 and PORT=")
+    assert message.count("\n") == 1
+
+
+def test_a_host_may_be_a_name(serve: Serve) -> None:
+    assert serve(HOST="localhost").request("/health/live").status == 200
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "999.1.1.1", "192.0.2.1"])
+def test_a_host_that_is_not_here_is_refused_in_one_line(
+    serve: Serve, tmp_path: Path, host: str
+) -> None:
+    assert serve(wait=False, HOST=host).process.wait(timeout=60) == 1
+    (errors,) = tmp_path.glob("*.err")
+    assert errors.read_text().startswith(f"The server cannot listen on HOST={host} and PORT=")
+    assert errors.read_text().count("\n") == 1
+
+
+def test_it_answers_with_nobody_to_read_its_log(serve: Serve) -> None:
+    server = serve(["/bin/sh", "-c", f"exec {sys.executable} -m function.serve >&-"])
+    for _ in range(3):
+        assert server.request("/predict", {"text": "x y"}).status == 200
+        time.sleep(0.1)
+    server.stop()
+    assert server.output.with_suffix(".err").read_text() == ""
+
+
 def test_every_line_of_stdout_is_json(serve: Serve) -> None:
     server = serve()
     server.request("/predict", {"text": "x y"})

@@ -75,10 +75,6 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
     assert [*vocabulary.totals(texts)] == expected
     assert [next(iter(vocabulary.totals([text]))) for text in texts] == expected
     assert [sum(vocabulary.rows_in(text)) for text in texts] == [total for total, _ in expected]
-    for text in texts:
-        assert sum(row * count for row, count in vocabulary.counts(text)) == sum(
-            vocabulary.rows_in(text)
-        )
 
 
 @pytest.mark.parametrize("parameters", PAIRS, ids=str)
@@ -112,7 +108,7 @@ def test_a_vocabulary_taken_apart_is_the_same_put_together(parameters):
 
 def test_a_sum_of_rows_is_a_row_of_sums():
     rng = random.Random(8)
-    numbers = [[rng.randrange(-(2**51), 2**51) for _ in range(3)] for _ in range(4000)]
+    numbers = [[rng.randrange(-(2**50), 2**50) for _ in range(3)] for _ in range(4000)]
     total = sum(LAYOUT.pack(column, row) for column, row in enumerate(numbers))
     *sums, count = LAYOUT.unpack(total.to_bytes(LAYOUT.sum_bytes, "little"))
     assert count in (3999, 4000)  # a field may borrow one from the next
@@ -122,7 +118,7 @@ def test_a_sum_of_rows_is_a_row_of_sums():
 
 @pytest.mark.parametrize("largest", [0.0, 1e-280, 1e-9, 0.99, 1.0, 12345.6, 1e300])
 def test_a_unit_leaves_room_for_so_many_terms(largest):
-    unit = unit_for(largest, 12)
+    unit = unit_for(largest, 4096)
     (value,) = fixed_point([largest], unit)
-    assert value * 2**12 <= 2**63
+    assert 2 * 4096 * value <= 2**63
     assert abs(value * unit - largest) <= largest * 2**-50

@@ -80,7 +80,11 @@ def from_folder(settings: Settings, stages: Stages) -> Sourced:
             raise ModelLoadError(f"COMPILED_MODEL={folder}: {exc}") from exc
         lineage = Lineage.from_facts({**facts, "source": folder, "digest": f"sha256:{digest}"})
     with stages.timed("first_prediction"):
-        predictor.predict([BUILT_IN_EXAMPLE])
+        try:
+            predictor.predict([BUILT_IN_EXAMPLE])
+        except Exception as exc:  # edited, with its sums brought up to date
+            problem = f"it gives no answer ({exc!r}); {artifact.REMEDY}"
+            raise ModelLoadError(f"COMPILED_MODEL={folder}: {problem}") from exc
     return Sourced(predictor, lineage, None)
 
 

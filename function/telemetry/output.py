@@ -21,7 +21,7 @@ def _write_now(text: str) -> None:
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
-    except (OSError, ValueError):  # nobody reads stdout any more; requests go on
+    except (OSError, ValueError, AttributeError):  # nobody reads stdout any more; requests go on
         pass
 
 

@@ -82,7 +82,7 @@ def load(
     try:
         with collection.paused():
             return _build(folder, manifest, sums, labels or {}), manifest["lineage"]
-    except (KeyError, TypeError, ValueError, IndexError, re.error) as exc:
+    except (LookupError, TypeError, ValueError, ArithmeticError, re.error) as exc:
         raise _damaged(folder / MANIFEST, f"it does not describe a model ({exc!r})") from exc
 
 
@@ -106,7 +106,7 @@ def _build(
     return LinearPredictor(
         labels=[names.get(label, label) for label in manifest["labels"]],
         vectorizers=vectorizers,
-        intercepts=manifest["intercepts"],
+        intercepts=[*map(float, manifest["intercepts"])],
         decision=manifest["decision"],
         binarize=manifest["binarize"],
     )
@@ -139,7 +139,7 @@ def _parse_manifest(folder: Path, raw: bytes) -> dict[str, Any]:
     """Refuse what this version cannot read first: a newer format may sum its files another way."""
     try:
         manifest = json.loads(raw)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise _damaged(folder / MANIFEST, "it is not JSON") from exc
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
         raise _damaged(folder / MANIFEST, "it is not a compiled model's")

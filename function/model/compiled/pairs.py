@@ -61,16 +61,13 @@ class PairVocabulary:
             words.append(None)
         nodes = self._find(words)
         own: list[int] = [*map(_row_under, nodes, repeat(None))]
+        # For the step from each node to the next: the row of the pair, else that of the second.
         rows: list[int] = [*map(dict.get, nodes, nodes[1:], own[1:])]
         start = 0
         for _ in texts:
             stop = own.index(_END, start + 1)
             yield sum(rows[start : stop - 1]), _sum_again(nodes[start + 1 : stop])
             start = stop
-
-    def counts(self, text: str) -> list[tuple[int, int]]:
-        """As TermVocabulary.counts."""
-        return [*Counter(self.rows_in(text)).items()]
 
     def rows_in(self, text: str) -> list[int]:
         """As TermVocabulary.rows_in."""

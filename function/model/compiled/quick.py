@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import sqrt
 
@@ -14,33 +15,29 @@ Score = Callable[[Sequence[str]], list[Scores | None]]
 """Texts to the scores of each; None for one that only the faithful way can answer."""
 
 Fields = Sequence[float]
-"""The sums of a text's terms, in units: of squares where texts are normed, then of each score."""
+"""The sums of a text's terms, in units: of squares where texts are normed, then of each score. What
+may follow (the number of terms) is nobody's."""
 
-MAX_UNNORMALISED_TERMS = 512
-"""Without a norm the scores grow with the text and so does the rounding; longer texts than this
-take the faithful way, which rounds as scikit-learn does."""
+MOST_TERMS = 4096
+"""So many of a text's terms can be added up; a longer text takes the faithful way. Room for more
+would be taken from what follows the point."""
 
-
-def most_terms_bits(analyzer: str) -> int:
-    """Return the logarithm of how many terms of a text can be added up: 10,000 characters have
-    fewer words and pairs of words than the one, and about as many n-grams as the other."""
-    return 12 if analyzer == "word" else 14
+MOST_UNNORMALISED_TERMS = 512
+"""Without a norm the scores grow with the text and so does the rounding."""
 
 
 def build_score(vectorizer: Vectorizer, intercepts: Sequence[float]) -> Score:
     """Return the quick way through one vectorizer, which must have units."""
-    scores, norm = len(intercepts), vectorizer.norm
-    layout = row_layout(scores, norm, is_quick=True)
+    layout = row_layout(len(intercepts), vectorizer.norm, is_quick=True)
     unpack, size, totals = layout.unpack, layout.sum_bytes, vectorizer.vocabulary.totals
-    bits = most_terms_bits(vectorizer.analyzer["analyzer"])
-    most = 1 << bits if norm else MAX_UNNORMALISED_TERMS + 1
+    most = MOST_TERMS if vectorizer.norm == "l2" else MOST_UNNORMALISED_TERMS
     settle, finish = _build_settle(vectorizer, layout), _build_finish(vectorizer, intercepts)
 
     def score(texts: Sequence[str]) -> list[Scores | None]:
         found: list[Scores | None] = []
         for text, (total, again) in zip(texts, totals(texts), strict=True):
             sums = unpack(total.to_bytes(size, "little"))
-            fields = None if sums[-1] >= most else settle(text, sums, again) if again else sums
+            fields = None if sums[-1] > most else settle(text, sums, again) if again else sums
             found.append(None if fields is None else finish(fields))
         return found
 
@@ -51,12 +48,11 @@ def _build_settle(
     vectorizer: Vectorizer, layout: RowLayout
 ) -> Callable[[str, Fields, int], Fields | None]:
     """Return what sets right the sums of a text with repeated terms."""
-    unpack, size = layout.unpack, layout.sum_bytes
-    bits = most_terms_bits(vectorizer.analyzer["analyzer"])
-    too_many = COLUMN_BITS + FIELD_BITS * layout.fields + bits
+    unpack, size, is_normed = layout.unpack, layout.sum_bytes, vectorizer.norm == "l2"
+    count_place = COLUMN_BITS + FIELD_BITS * layout.fields
 
     def add_squares(text: str, fields: Fields, again: int) -> Fields | None:
-        if again >> too_many:  # its squares have left their field
+        if again >> count_place > MOST_TERMS:  # its squares may have left their field
             return None
         # n squares were added for a term that occurs n times, and it is to have n * n.
         squares, *scores = fields
@@ -64,16 +60,16 @@ def _build_settle(
 
     def count_anew(text: str, fields: Fields, again: int) -> Fields:
         sums = [0.0] * layout.fields
-        for row, count in vectorizer.vocabulary.counts(text):
+        for row, count in Counter(vectorizer.vocabulary.rows_in(text)).items():
             value = frequency(vectorizer, count)
             for place, own in enumerate(unpack(row.to_bytes(size, "little"))[:-1]):
-                is_square = vectorizer.norm is not None and place == 0
+                is_square = is_normed and place == 0
                 sums[place] += own * (value * value if is_square else value)
         return sums
 
     if vectorizer.binary or vectorizer.sublinear:
         return count_anew
-    return add_squares if vectorizer.norm else lambda text, fields, again: fields
+    return add_squares if is_normed else lambda text, fields, again: fields
 
 
 def _build_finish(

@@ -7,8 +7,9 @@ every term would be an object and a bytecode each. A row is, from the lowest bit
     64 bits  one for each field: a fixed-point number, in two's complement
      8 bits  the number of terms in the row (two where a row holds a pair and its second word)
 
-A sum of rows is a row of sums. A negative field borrows one unit from its neighbour, and the sum
-of the columns may carry into the first field: both are below what rounding a field costs.
+A sum of rows is a row of sums. A negative field borrows one from its neighbour, and the sum of the
+columns may carry into the first field: a unit or a few, where rounding costs half a unit a term.
+The last field borrows from the count, which may be one too low.
 """
 
 from __future__ import annotations
@@ -54,11 +55,12 @@ class RowLayout:
         return [read(row, "little") for (row,) in iter_unpack(f"{size}s", packed)]
 
 
-def unit_for(largest: float, terms_bits: int) -> float:
-    """Return the power of two to count in, so that 2**terms_bits numbers up to `largest` in
-    magnitude add up without leaving their field."""
+def unit_for(largest: float, terms: int) -> float:
+    """Return the power of two to count in, so that twice as many terms' numbers, up to `largest`
+    in magnitude, add up without leaving their field."""
+    spare_bits = 2 + (terms - 1).bit_length()  # the sign's, and the doubling
     exponent = frexp(largest)[1] if largest else 0
-    return 2.0 ** max(exponent - (FIELD_BITS - 1 - terms_bits), -1000)
+    return 2.0 ** max(exponent - FIELD_BITS + spare_bits, -1000)
 
 
 def fixed_point(values: Iterable[float], unit: float) -> Iterator[int]:

@@ -34,10 +34,6 @@ class TermVocabulary:
         counted = [pair for pair in Counter(terms).items() if pair[1] > 1]
         return sum([count * (count - 1) // 2 * get(term, 0) for term, count in counted])
 
-    def counts(self, text: str) -> list[tuple[int, int]]:
-        """Return the rows of a text's known terms, each with how often it occurs."""
-        return [*Counter(self.rows_in(text)).items()]
-
     def rows_in(self, text: str) -> list[int]:
         """Return the rows of a text's known terms, repeats included, in any order."""
         return [*filter(None, map(self._rows.get, self._analyze(text)))]

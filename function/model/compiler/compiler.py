@@ -8,7 +8,7 @@ from typing import Any
 from function.model.compiled.linear import LinearPredictor
 from function.model.compiled.vectorizer import Vectorizer
 from function.model.compiler.classifiers import FittedClassifier, read_classifier
-from function.model.compiler.packing import pack_vectorizer
+from function.model.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.model.compiler.sklearn_names import NotCompilable, flatten
 from function.model.compiler.vectorizers import FittedVectorizer, read_vectorizers
 from function.model.compiler.verify import Agreement, Original, compare, probe_texts
@@ -35,7 +35,7 @@ def check(predictor: LinearPredictor, original: Original) -> Agreement:
     try:
         agreement = compare(predictor, original, probe_texts(predictor))
     except Exception as exc:
-        raise NotCompilable(f"the original model fails on the probe texts: {exc}") from exc
+        raise NotCompilable(f"the comparison on the probe texts fails: {exc}") from exc
     if agreement.problem is not None:
         raise NotCompilable(f"compiled and original disagree: {agreement.problem}")
     return agreement
@@ -90,12 +90,20 @@ def _join_weights(
 ) -> Iterator[Vectorizer]:
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
-    is_faithful = classifier.binarize is not None or bool(classifier.decision.get("faithful"))
+    most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
-        yield pack_vectorizer(vectorizer, weights, is_faithful)
+        yield pack_vectorizer(vectorizer, weights, most_rounding)
         start = stop
+
+
+def _is_faithful(classifier: FittedClassifier) -> bool:
+    """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
+    probabilities divided by a sum that may be next to nothing."""
+    decision = classifier.decision
+    is_clipped = decision.get("link") == "clipped" and len(classifier.classes) > 2
+    return classifier.binarize is not None or bool(decision.get("faithful")) or is_clipped
 
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:
