@@ -59,7 +59,8 @@ def _key(requirements: tuple[str, ...]) -> str:
 
 
 def _create(name: str, environment: Path, python: Path, requirements: tuple[str, ...]) -> list[str]:
-    message = f"installing the environment of {name} (once): {', '.join(requirements)}"
+    named = ", ".join(requirements) if len(requirements) < 10 else f"{len(requirements)} packages"
+    message = f"installing the environment of {name} (once): {named}"
     if uv := _find_uv():
         progress.run(
             f"creating the environment of {name}",
