@@ -27,7 +27,7 @@ def modules_after(statements: str) -> set[str]:
     [
         "import function",
         "from function import handle",
-        "import function.model.cache, function.model.outputs, function.model.predictors",
+        "import function.model.cache, function.model.outputs, function.model.originals",
         "import function.model.direct, function.model.registry",
         "import functions_framework as ff\nff.create_app('handle', 'main.py')",
     ],

@@ -104,7 +104,7 @@ def load_original(settings: Settings, stages: Stages) -> Original:
     """
     with stages.timed("import"):
         from function.model import modelfile
-        from function.model.predictors import PyfuncPredictor, SklearnPredictor
+        from function.model.originals import PyfuncPredictor, SklearnPredictor
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
