@@ -16,6 +16,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from function.errors import ModelLoadError
+from function.model import collection
 from function.model.lineage import Lineage
 from function.model.predictor import Predictor
 from function.settings import Settings
@@ -187,7 +188,7 @@ def compile_original(
 
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")
-    with stages.timed("compile"):
+    with stages.timed("compile"), collection.paused():
         predictor = translate(original.model, labels=names)
     with stages.timed("verify"):
         agreement = check(predictor, answers_of(original.predictor))

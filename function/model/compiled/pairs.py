@@ -7,6 +7,7 @@ lookup, and a text, or a hundred, is walked through by `map` alone, in C.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -16,6 +17,7 @@ from typing import Any
 from function.model.compiled.analyzer import AnalyzerSpec, Splitter, build_splitter
 from function.model.compiled.rows import RowLayout
 
+_ONE_OR_TWO_WORDS = re.compile(r"\w+(?: \w+)?").fullmatch
 _row_under = dict.__getitem__
 _END = -1
 """The row of what stands between texts."""
@@ -133,9 +135,10 @@ def link(spec: AnalyzerSpec, rows: Mapping[str, int]) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
 
     def node(word: str) -> Node:
-        return nodes.setdefault(word, Node({None: 0}))
+        return nodes.get(word) or nodes.setdefault(word, Node({None: 0}))
 
-    terms = {term: words for term in rows if _are_words(words := term.split(" "), ignored)}
+    splits = {term: term.split(" ") for term in filter(_ONE_OR_TWO_WORDS, rows)}
+    terms = {term: words for term, words in splits.items() if ignored.isdisjoint(words)}
     for term, words in terms.items():
         if len(words) == 1 >= shortest:
             node(term)[None] = rows[term]
@@ -151,13 +154,6 @@ def _splitter(spec: AnalyzerSpec) -> Splitter:
     if splitter is None:
         raise ValueError(f"the token pattern {spec['token_pattern']!r} may match anything")
     return splitter
-
-
-def _are_words(parts: Sequence[str], ignored: frozenset[str]) -> bool:
-    """Whether a splitter could have made these: one or two runs of word characters."""
-    if len(parts) > 2 or not ignored.isdisjoint(parts):
-        return False
-    return all(part.replace("_", "a").isalnum() for part in parts)
 
 
 def _pairs(nodes: Mapping[str, Node]) -> Iterator[tuple[Node, Node]]:
