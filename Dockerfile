@@ -64,10 +64,15 @@ RUN if [ -n "$EXTRA_REQUIREMENTS" ]; then \
         $EXTRA_REQUIREMENTS -c requirements.txt; \
     fi
 
+# With a compiler, which no image keeps. Where none can be had the build goes on without.
 FROM base AS code
+RUN headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
+ && { apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev \
+        $(test -f "$headers/Python.h" || echo python3-dev); } >/dev/null \
+ || echo "no C compiler from apt-get: batches will take twice as long" >&2
 COPY LICENSE main.py ./
 COPY function function
-RUN python -m compileall -q --invalidation-mode unchecked-hash .
+RUN python -m function.build; python -m compileall -q --invalidation-mode unchecked-hash .
 
 
 # The model: compiled from MLflow, or the folder `model` of the build context as it is.

@@ -8,6 +8,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+NATIVE := function/model/compiled/_native.abi3.so
 PORT   ?= 8080
 export PORT
 DOCKER ?= docker
@@ -16,19 +17,19 @@ MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
 .PHONY: run test bench image image-compiled lock clean
 
-run: $(VENV)/installed
+run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
 	@echo "Serving on http://localhost:$(PORT) (Ctrl-C stops). Try:"
 	@echo "  curl http://localhost:$(PORT)/predict -H 'Content-Type: application/json' -d '{\"text\": \"This product is amazing!\"}'"
 	@exec $(BIN)/functions-framework --target=handle
 
-test: $(VENV)/installed-test
+test: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/installed-test
+bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 image:
@@ -49,7 +50,7 @@ lock: $(VENV)/installed
 	  --python-version 3.11 --no-header --upgrade --quiet --output-file requirements.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(NATIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -63,3 +64,7 @@ $(VENV)/installed: requirements.txt
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra test -c requirements.txt
 	@touch $@
+
+# Batches in half the time; without a C compiler all works, and it says so.
+$(NATIVE): function/model/compiled/native.c $(VENV)/installed
+	@$(BIN)/python -m function.build || true

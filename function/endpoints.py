@@ -105,6 +105,7 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "mlflow_version": lineage.details.get("mlflow_version"),
         "size_bytes": lineage.details.get("size_bytes"),
         "terms": getattr(model.predictor, "terms", None),
+        "native": getattr(model.predictor, "native", None),
         "digest": lineage.details.get("digest"),
         "load_timings_seconds": model.timings_seconds,
     }

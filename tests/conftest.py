@@ -17,6 +17,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import function
+from function.model.compiled import native
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, start_process
 from tests.registry import Registry, build_registry
@@ -145,6 +146,17 @@ def pipeline() -> Any:
 def combinations() -> Any:
     """Every supported combination of parts."""
     return COMBINATIONS
+
+
+@pytest.fixture(scope="module", params=["native", "python"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """With native.c and without, for modules that are about what a compiled model answers."""
+    if request.param == "native" and native._native is None:
+        pytest.skip("native.c is not built: no C compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "python":
+            patch.setattr(native, "_native", None)
+        yield request.param
 
 
 @pytest.fixture

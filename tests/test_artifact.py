@@ -13,13 +13,14 @@ from function.model.compiled.artifact import CompiledModelError, load, save
 from function.model.compiler.compiler import translate
 from tests.fitted_models import TEXTS, TYPICAL, fitted_pipeline, random_text
 
+pytestmark = pytest.mark.usefixtures("way")
 LINEAGE = {"model_uri": "models:/m/1", "version": "1", "metrics": {"f1": 0.9}, "tags": ["ä", None]}
 SAVED = [c for c in TYPICAL if c.vectorizer in ("tfidf", "union")]
 
 
 @pytest.fixture(scope="module")
-def predictor(pipeline):
-    return translate(pipeline)
+def predictor(way):
+    return translate(fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2))))
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_the_digest_is_that_of_the_checksums(predictor, tmp_path):
     assert digest == save(tmp_path / "again", predictor, LINEAGE)
 
 
-FILES = ("SHA256SUMS", "manifest.json", "rows.0", "table.0", "terms.0")
+FILES = ("SHA256SUMS", "manifest.json", "pairs.0", "rows.0", "table.0", "terms.0")
 
 
 def test_these_are_all_the_files(saved):
@@ -176,7 +177,7 @@ def test_no_folder_at_all_is_an_error_with_its_path(tmp_path):
 
 
 def test_files_of_two_models_do_not_mix(saved, tmp_path):
-    other = fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2)))
+    other = fitted_pipeline()
     save(tmp_path / "other", translate(other), LINEAGE)
     (saved / "table.0").write_bytes((tmp_path / "other" / "table.0").read_bytes())
     with pytest.raises(CompiledModelError, match=r"table\.0: its content is not what"):
@@ -184,7 +185,7 @@ def test_files_of_two_models_do_not_mix(saved, tmp_path):
 
 
 def test_saving_replaces_an_older_compiled_model(saved, tmp_path):
-    other = translate(fitted_pipeline(TfidfVectorizer(ngram_range=(1, 2))))
+    other = translate(fitted_pipeline())
     save(saved, other, {})
     assert load(saved)[0].terms == other.terms
     assert [path.name for path in tmp_path.iterdir()] == ["model"]

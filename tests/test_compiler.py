@@ -52,6 +52,7 @@ from tests.fitted_models import (
     random_text,
 )
 
+pytestmark = pytest.mark.usefixtures("way")
 SEED = 1
 SCORED = [c for c in TYPICAL if not c.classifier.startswith("calibrated")]
 
@@ -105,7 +106,7 @@ def test_the_faithful_scores_are_scikit_learns_bit_by_bit(fitted, combination):
 
 
 @pytest.fixture(scope="module")
-def hypothesis_models(fitted):
+def hypothesis_models(fitted, way):
     chosen = [c for c in TYPICAL if c.classifier == "logistic" and c.classes == 3]
     return [(translate(fitted(c)), fitted(c)) for c in chosen]
 

@@ -199,6 +199,11 @@ def test_the_compiled_image_has_no_heavy_package(engine: Engine, compiled: str) 
     assert engine.output_of(compiled, "python", "-c", script).strip() == "[]"
 
 
+def test_both_images_have_the_native_code(engine: Engine, image: str) -> None:
+    script = "from function.model.compiled import native; print(native._native)"
+    assert "_native.abi3.so" in engine.output_of(image, "python", "-c", script)
+
+
 def test_neither_pip_nor_compiler_nor_cache_is_installed(engine: Engine, image: str) -> None:
     script = (
         "ls -d /opt/venv/bin/pip* /opt/venv/lib/python3*/site-packages/pip /root/.cache /build"

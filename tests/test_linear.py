@@ -21,6 +21,7 @@ from function.model.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.model.compiler.vectorizers import FittedVectorizer
 from tests.fitted_models import TEXTS, fitted_pipeline, random_text
 
+pytestmark = pytest.mark.usefixtures("way")
 WORDS = {
     "analyzer": "word",
     "ngram_range": [1, 1],

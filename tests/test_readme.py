@@ -25,6 +25,7 @@ VOLATILE = {
     "size_bytes",
     "load_timings_seconds",
     "mlflow_version",
+    "native",
 }
 
 

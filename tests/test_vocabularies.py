@@ -1,5 +1,6 @@
 """Rows of packed numbers add up to what the numbers do, whichever vocabulary finds them."""
 
+import itertools
 import random
 from collections import Counter
 
@@ -8,16 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
+from function.model.compiled import native
 from function.model.compiled.analyzer import build_analyzer
+from function.model.compiled.native import NativeVocabulary, pair_vocabulary
 from function.model.compiled.pairs import PairVocabulary, link
-from function.model.compiled.rows import RowLayout, fixed_point, unit_for
+from function.model.compiled.quick import _build_sums
+from function.model.compiled.rows import COLUMN_MASK, RowLayout, fixed_point, unit_for
 from function.model.compiled.terms import TermVocabulary
+from function.model.compiled.vectorizer import Vectorizer
 from function.model.compiler.packing import build_vocabulary
 from function.model.compiler.vectorizers import _read_analyzer
 from tests.fitted_models import TEXTS, random_text
 
 LAYOUT = RowLayout(3)
 PAIRS = [
+    dict(ngram_range=(1, 1)),
+    dict(ngram_range=(1, 1), stop_words=["the", "good", "a", "don't", "a\nb", "\ud800", "é"]),
     dict(ngram_range=(1, 2)),
     dict(ngram_range=(2, 2)),
     dict(ngram_range=(1, 2), stop_words=["the", "good", "a"]),
@@ -25,12 +32,13 @@ PAIRS = [
     dict(ngram_range=(1, 2), strip_accents="unicode"),
 ]
 OTHERS = [
-    dict(ngram_range=(1, 1)),
     dict(ngram_range=(0, 2)),
     dict(ngram_range=(1, 3)),
     dict(ngram_range=(1, 2), token_pattern=r"\S+"),
     dict(ngram_range=(1, 2), analyzer="char"),
 ]
+needs_native = pytest.mark.skipif(native._native is None, reason="native.c is not built")
+some_texts = st.lists(st.text("abgod \t_é.", max_size=30) | st.text(max_size=20), max_size=5)
 
 
 def spec_of(parameters):
@@ -40,6 +48,7 @@ def spec_of(parameters):
 def rows_for(terms, layout=LAYOUT):
     rng = random.Random(1)
     fields = [[rng.randrange(-(2**40), 2**40) for _ in range(layout.fields)] for _ in terms]
+    fields = [[abs(square), *scores] for square, *scores in fields]
     return {
         term: layout.pack(column, row)
         for column, (term, row) in enumerate(zip(terms, fields, strict=True))
@@ -48,7 +57,7 @@ def rows_for(terms, layout=LAYOUT):
 
 def some_terms(parameters):
     """Terms of texts, not all of them, and some that no text can hold."""
-    known = sorted(CountVectorizer(**parameters).fit(TEXTS).vocabulary_)
+    known = sorted(CountVectorizer(**{**parameters, "stop_words": None}).fit(TEXTS).vocabulary_)
     return random.Random(2).sample(known, len(known) * 2 // 3) + [
         "a b c",
         "x",
@@ -56,6 +65,19 @@ def some_terms(parameters):
         "",
         "not-a-word",
     ]
+
+
+def build_in_python(spec, rows):
+    return (
+        PairVocabulary(spec, link(spec, rows))
+        if PairVocabulary.fits(spec)
+        else TermVocabulary(spec, rows)
+    )
+
+
+def build_native(spec, rows):
+    _, files = PairVocabulary(spec, link(spec, rows)).to_parts(LAYOUT)
+    return NativeVocabulary(spec, LAYOUT, files)
 
 
 def expected_totals(spec, rows, text):
@@ -70,7 +92,7 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
     rows = rows_for(some_terms(parameters))
     texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "good " * 9, ""]
     texts += [f"{text} {text} {text[:30]}" for text in texts]
-    vocabulary = build_vocabulary(spec, rows)
+    vocabulary = build_in_python(spec, rows)
     expected = [expected_totals(spec, rows, text) for text in texts]
     assert [*vocabulary.totals(texts)] == expected
     assert [next(iter(vocabulary.totals([text]))) for text in texts] == expected
@@ -78,7 +100,7 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
 
 
 @pytest.mark.parametrize("parameters", PAIRS, ids=str)
-@given(texts=st.lists(st.text("abgod \t_é.", max_size=30) | st.text(max_size=20), max_size=5))
+@given(texts=some_texts)
 def test_pairs_are_found_as_terms_are(parameters, texts):
     spec = spec_of(parameters)
     rows = rows_for(["go", "go go", "good", "go good", "a", "a b", "é", "é a", "b", "_", "_ go"])
@@ -86,24 +108,104 @@ def test_pairs_are_found_as_terms_are(parameters, texts):
     assert [*pairs.totals(texts)] == [*terms.totals(texts)]
 
 
+def sums_of(spec, vocabulary, texts, **options):
+    vectorizer = Vectorizer(spec, vocabulary, b"", (1.0, 1.0), 0, **options)
+    scores = LAYOUT.fields - (options["norm"] == "l2")
+    return [fields and fields[: LAYOUT.fields] for fields in _build_sums(vectorizer, scores)(texts)]
+
+
+def same(fields):
+    """Up to the unit that a sum's fields borrow from each other in Python, and have back in C."""
+    return fields and pytest.approx(fields, rel=1e-14, abs=2)
+
+
+@needs_native
+@pytest.mark.parametrize("norm", [None, "l2"])
+@pytest.mark.parametrize(("binary", "sublinear"), [*itertools.product((False, True), repeat=2)])
+@pytest.mark.parametrize("parameters", PAIRS, ids=str)
+def test_native_sums_are_pythons(parameters, binary, sublinear, norm):
+    spec, rng = spec_of(parameters), random.Random(5)
+    rows = rows_for(some_terms(parameters))
+    texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "not-a-word", "a b c"]
+    texts += [f"{text} {text} {text[:30]}" for text in texts]
+    texts += [" ".join(TEXTS)[:size] for size in (3000, 30_000)]
+    texts += [f"{word} " * times for word in ("good", "very good") for times in (90, 91, 92, 5000)]
+    options = {"binary": binary, "sublinear": sublinear, "norm": norm}
+    native, python = build_native(spec, rows), build_in_python(spec, rows)
+    expected = sums_of(spec, python, texts, **options)
+    assert sums_of(spec, native, texts, **options) == [*map(same, expected)]
+
+
+@needs_native
+@pytest.mark.parametrize("parameters", PAIRS, ids=str)
+@given(texts=some_texts)
+def test_any_text_has_the_same_rows_natively(parameters, texts):
+    spec = spec_of(parameters)
+    rows = rows_for(["go", "go go", "good", "go good", "a", "a b", "é", "é a", "b", "_", "_ go"])
+    native, python = build_native(spec, rows), build_in_python(spec, rows)
+    for text in texts:
+        columns = [row & COLUMN_MASK for row in python.rows_in(text)]
+        assert sorted(native.rows_in(text)) == sorted(columns)
+    expected = sums_of(spec, python, texts, norm="l2")
+    assert sums_of(spec, native, texts, norm="l2") == [*map(same, expected)]
+
+
+@needs_native
+def test_a_native_vocabulary_of_nothing_knows_nothing():
+    spec = spec_of({"ngram_range": (1, 2)})
+    vocabulary = build_native(spec, {})
+    assert vocabulary.terms() == []
+    assert vocabulary.rows_in("good good") == []
+    assert sums_of(spec, vocabulary, ["good", ""], norm="l2") == [(0.0, 0.0, 0.0)] * 2
+
+
+EDITS = {
+    "half a pair": lambda files: {"pairs": files["pairs"][:-1]},
+    "no pairs": lambda files: {"pairs": b""},
+    "pairs of no words": lambda files: {"pairs": b"\xff" * len(files["pairs"])},
+    "more pairs than rows": lambda files: {"pairs": files["pairs"] * 100},
+    "half a row": lambda files: {"rows": files["rows"][:-1]},
+    "more rows than words": lambda files: {"rows": files["rows"] * 100},
+    "no rows": lambda files: {"rows": b""},
+    "no terms": lambda files: {"terms": b""},
+    "no text": lambda files: {"terms": b"\xff"},
+}
+
+
+@needs_native
+@pytest.mark.parametrize("edit", EDITS)
+def test_parts_that_do_not_fit_are_refused(edit):
+    spec, terms = spec_of({"ngram_range": (1, 2)}), some_terms({"ngram_range": (1, 2)})
+    files = build_native(spec, rows_for(terms)).to_parts(LAYOUT)[1]
+    with pytest.raises(ValueError):
+        NativeVocabulary(spec, LAYOUT, {**files, **EDITS[edit](files)})
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
 def test_pairs_of_words_have_a_vocabulary_of_their_own(parameters):
-    vocabulary = build_vocabulary(spec_of(parameters), {})
-    assert type(vocabulary) is (PairVocabulary if parameters in PAIRS else TermVocabulary)
+    vocabulary = build_vocabulary(spec_of(parameters), LAYOUT, {})
+    assert type(vocabulary) is (pair_vocabulary() if parameters in PAIRS else TermVocabulary)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
 def test_a_vocabulary_taken_apart_is_the_same_put_together(parameters):
     spec = spec_of(parameters)
-    before = build_vocabulary(spec, rows_for(some_terms(parameters)))
+    before = build_vocabulary(spec, LAYOUT, rows_for(some_terms(parameters)))
     more, files = before.to_parts(LAYOUT)
     after = type(before).from_parts(spec, LAYOUT, files, **more)
-    assert [*after.totals(TEXTS)] == [*before.totals(TEXTS)]
+    assert [*map(after.rows_in, TEXTS)] == [*map(before.rows_in, TEXTS)]
     assert sorted(after.terms()) == sorted(before.terms())
     with pytest.raises(ValueError):
         type(before).from_parts(spec, LAYOUT, {**files, "rows": files["rows"][:-1]}, **more)
     with pytest.raises(ValueError):
-        type(before).from_parts(spec, LAYOUT, {**files, "rows": b""}, **more)
+        type(before).from_parts(spec, LAYOUT, {**files, "rows": files["rows"] * 2}, **more)
+
+
+@pytest.mark.parametrize("fields", [(1, -1, 0), (-1, 0, 0), (0, 0, -1), (-5, -6, 2**50)])
+def test_a_rows_fields_come_back(fields):
+    assert LAYOUT.fields_of(LAYOUT.pack(2**32 - 1, fields)) == [*fields]
 
 
 def test_a_sum_of_rows_is_a_row_of_sums():

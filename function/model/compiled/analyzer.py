@@ -90,6 +90,10 @@ class Splitter(NamedTuple):
     """Splits a text into words; those in `ignored` are not to count, and break nothing up."""
 
     split: Analyze
+    find: Analyze
+    """As `split`, more slowly, but without most of the words to ignore."""
+    spaced: bytes
+    """For each byte of a text in ASCII, the one it counts as: a space ends a word."""
     ignored: frozenset[str]
 
 
@@ -103,17 +107,17 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
     pattern = SAME_TOKENS_FASTER.get(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN)
     if pattern is None:
         return None
-    find = re.compile(pattern).findall
-    prepare = _build_preparer(spec["lowercase"], spec["strip_accents"]) or str
-    spaced = bytes(_spaced(code, spec["lowercase"]) for code in range(128)) + bytes(128)
+    prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
+    find = _chain(prepare, re.compile(pattern).findall)
+    spaced = bytes([_spaced(code, spec["lowercase"]) for code in range(128)] + [*range(128, 256)])
 
     def split(text: str) -> list[str]:
         if text.isascii():
             return text.encode().translate(spaced).decode().split()
-        return find(prepare(text))
+        return find(text)
 
     too_short = filter(_is_of_words, map(chr, range(128))) if pattern == r"\w\w+" else ()
-    return Splitter(split, frozenset([*too_short, *(spec["stop_words"] or ())]))
+    return Splitter(split, find, spaced, frozenset([*too_short, *(spec["stop_words"] or ())]))
 
 
 def _spaced(code: int, lowercase: bool) -> int:

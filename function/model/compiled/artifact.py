@@ -26,17 +26,15 @@ from typing import Any
 
 from function.model import collection
 from function.model.compiled.linear import LinearPredictor
+from function.model.compiled.native import pair_vocabulary
 from function.model.compiled.pairs import PairVocabulary
 from function.model.compiled.terms import TermVocabulary
 from function.model.compiled.vectorizer import Vectorizer, row_layout, table_layout
 
 FORMAT = 2
 KIND = "compiled text classifier"
-VOCABULARIES: dict[str, tuple[type[TermVocabulary] | type[PairVocabulary], tuple[str, ...]]] = {
-    TermVocabulary.kind: (TermVocabulary, ("terms", "rows")),
-    PairVocabulary.kind: (PairVocabulary, ("terms", "pairs", "rows")),
-}
-"""By kind, the vocabularies and the files each is kept in."""
+PARTS = {TermVocabulary.kind: ("terms", "rows"), PairVocabulary.kind: ("terms", "pairs", "rows")}
+"""By kind of vocabulary, the files it is kept in."""
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 
@@ -121,14 +119,18 @@ def _load_vectorizer(
         _check(folder, name, content, sums)
         return content
 
-    vocabulary, parts = VOCABULARIES[spec.pop("vocabulary")]
+    kind = spec.pop("vocabulary")
+    vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     table = read("table")
     if len(table) != spec["columns"] * table_layout(scores).size:
         raise ValueError(f"a table of {len(table)} bytes for {spec['columns']} columns")
     return Vectorizer(
         vocabulary=vocabulary.from_parts(
-            spec["analyzer"], layout, {part: read(part) for part in parts}, **spec.pop("terms")
+            spec["analyzer"],
+            layout,
+            {part: read(part) for part in PARTS[kind]},
+            **spec.pop("terms"),
         ),
         table=table,
         **spec,

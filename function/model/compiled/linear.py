@@ -14,6 +14,7 @@ from typing import Any
 
 from function.model.compiled.decision import build_decision
 from function.model.compiled.faithful import add_up, build_features
+from function.model.compiled.native import NativeVocabulary
 from function.model.compiled.quick import Score, Scores, build_score
 from function.model.compiled.vectorizer import Vectorizer
 from function.model.predictor import Prediction
@@ -49,6 +50,11 @@ class LinearPredictor:
     def terms(self) -> int:
         """How many terms the vocabularies hold together."""
         return sum(vectorizer.columns for vectorizer in self.vectorizers)
+
+    @property
+    def native(self) -> bool:
+        """Whether native.c has a part in it."""
+        return any(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Answer each text, in order; the empty and the wholly unknown text included."""

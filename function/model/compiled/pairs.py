@@ -34,13 +34,13 @@ class Node(dict["Node | None", int]):
 
 
 class PairVocabulary:
-    """As TermVocabulary, for words and pairs of words."""
+    """As TermVocabulary, for words and pairs of words, or for either alone."""
 
     kind = "pairs"
 
     def __init__(self, spec: AnalyzerSpec, nodes: dict[str, Node]) -> None:
         """Takes the words' nodes over, from `link` or a file."""
-        splitter = _splitter(spec)
+        splitter = splitter_for(spec)
         self._split = splitter.split
         self._end = Node({None: _END})
         self._unknown = Node({None: 0})
@@ -51,9 +51,9 @@ class PairVocabulary:
 
     @staticmethod
     def fits(spec: AnalyzerSpec) -> bool:
-        """Whether an analyzer's terms are pairs of words, with or without the words."""
-        is_pairs = spec["analyzer"] == "word" and spec["ngram_range"] in ([1, 2], [2, 2])
-        return is_pairs and build_splitter(spec) is not None
+        """Whether an analyzer's terms are words and pairs of words, or either."""
+        is_one_or_two = spec["ngram_range"] in ([1, 1], [1, 2], [2, 2])
+        return is_one_or_two and spec["analyzer"] == "word" and build_splitter(spec) is not None
 
     def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         """As TermVocabulary.totals."""
@@ -131,7 +131,7 @@ class PairVocabulary:
 def link(spec: AnalyzerSpec, rows: Mapping[str, int]) -> dict[str, Node]:
     """Return the node of each word, given the row of each term; terms that no text can hold, which
     a vocabulary of the user's own may have, are left out."""
-    shortest, ignored = spec["ngram_range"][0], _splitter(spec).ignored
+    (shortest, longest), ignored = spec["ngram_range"], splitter_for(spec).ignored
     nodes: dict[str, Node] = {}
 
     def node(word: str) -> Node:
@@ -143,13 +143,14 @@ def link(spec: AnalyzerSpec, rows: Mapping[str, int]) -> dict[str, Node]:
         if len(words) == 1 >= shortest:
             node(term)[None] = rows[term]
     for term, words in terms.items():
-        if len(words) == 2:
+        if len(words) == 2 == longest:
             first, second = map(node, words)
             first[second] = rows[term] + second[None]
     return nodes
 
 
-def _splitter(spec: AnalyzerSpec) -> Splitter:
+def splitter_for(spec: AnalyzerSpec) -> Splitter:
+    """Return how such an analyzer's words are found; ValueError where they cannot be."""
     splitter = build_splitter(spec)
     if splitter is None:
         raise ValueError(f"the token pattern {spec['token_pattern']!r} may match anything")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from math import sqrt
 
 from function.model.compiled.faithful import frequency
+from function.model.compiled.native import NativeVocabulary
+from function.model.compiled.pairs import PairVocabulary
 from function.model.compiled.rows import COLUMN_BITS, FIELD_BITS, FIELD_MASK, RowLayout
+from function.model.compiled.terms import TermVocabulary
 from function.model.compiled.vectorizer import Vectorizer, row_layout
 
 Scores = Sequence[float]
@@ -16,7 +20,7 @@ Score = Callable[[Sequence[str]], list[Scores | None]]
 
 Fields = Sequence[float]
 """The sums of a text's terms, in units: of squares where texts are normed, then of each score. What
-may follow (the number of terms) is nobody's."""
+may follow (the number of terms) is nobody's, hence no `strict=True` below."""
 
 MOST_TERMS = 4096
 """So many of a text's terms can be added up; a longer text takes the faithful way. Room for more
@@ -28,27 +32,45 @@ MOST_UNNORMALISED_TERMS = 512
 
 def build_score(vectorizer: Vectorizer, intercepts: Sequence[float]) -> Score:
     """Return the quick way through one vectorizer, which must have units."""
-    layout = row_layout(len(intercepts), vectorizer.norm, is_quick=True)
-    unpack, size, totals = layout.unpack, layout.sum_bytes, vectorizer.vocabulary.totals
-    most = MOST_TERMS if vectorizer.norm == "l2" else MOST_UNNORMALISED_TERMS
-    settle, finish = _build_settle(vectorizer, layout), _build_finish(vectorizer, intercepts)
+    finish, add_up = _build_finish(vectorizer, intercepts), _build_sums(vectorizer, len(intercepts))
 
     def score(texts: Sequence[str]) -> list[Scores | None]:
-        found: list[Scores | None] = []
-        for text, (total, again) in zip(texts, totals(texts), strict=True):
-            sums = unpack(total.to_bytes(size, "little"))
-            fields = None if sums[-1] > most else settle(text, sums, again) if again else sums
-            found.append(None if fields is None else finish(fields))
-        return found
+        return [None if fields is None else finish(fields) for fields in add_up(texts)]
 
     return score
 
 
+def _build_sums(
+    vectorizer: Vectorizer, scores: int
+) -> Callable[[Sequence[str]], Iterable[Fields | None]]:
+    """Return what adds up the terms of each text."""
+    vocabulary, has_squares = vectorizer.vocabulary, vectorizer.norm == "l2"
+    most = MOST_TERMS if has_squares else MOST_UNNORMALISED_TERMS
+    if isinstance(vocabulary, NativeVocabulary):
+        return partial(
+            vocabulary.sums,
+            binary=vectorizer.binary,
+            sublinear=vectorizer.sublinear,
+            has_squares=has_squares,
+            most=most,
+        )
+    layout = row_layout(scores, vectorizer.norm, is_quick=True)
+    unpack, size, totals = layout.unpack, layout.sum_bytes, vocabulary.totals
+    settle = _build_settle(vectorizer, vocabulary, layout)
+
+    def add_up(texts: Sequence[str]) -> Iterator[Fields | None]:
+        for text, (total, again) in zip(texts, totals(texts), strict=True):
+            sums = unpack(total.to_bytes(size, "little"))
+            yield None if sums[-1] > most else settle(text, sums, again) if again else sums
+
+    return add_up
+
+
 def _build_settle(
-    vectorizer: Vectorizer, layout: RowLayout
+    vectorizer: Vectorizer, vocabulary: TermVocabulary | PairVocabulary, layout: RowLayout
 ) -> Callable[[str, Fields, int], Fields | None]:
     """Return what sets right the sums of a text with repeated terms."""
-    unpack, size, is_normed = layout.unpack, layout.sum_bytes, vectorizer.norm == "l2"
+    is_normed = vectorizer.norm == "l2"
     count_place = COLUMN_BITS + FIELD_BITS * layout.fields
 
     def add_squares(text: str, fields: Fields, again: int) -> Fields | None:
@@ -60,9 +82,9 @@ def _build_settle(
 
     def count_anew(text: str, fields: Fields, again: int) -> Fields:
         sums = [0.0] * layout.fields
-        for row, count in Counter(vectorizer.vocabulary.rows_in(text)).items():
+        for row, count in Counter(vocabulary.rows_in(text)).items():
             value = frequency(vectorizer, count)
-            for place, own in enumerate(unpack(row.to_bytes(size, "little"))[:-1]):
+            for place, own in enumerate(layout.fields_of(row)):
                 is_square = is_normed and place == 0
                 sums[place] += own * (value * value if is_square else value)
         return sums

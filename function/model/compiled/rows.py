@@ -43,6 +43,11 @@ class RowLayout:
             row = (row << FIELD_BITS) + value
         return (row << COLUMN_BITS) + column
 
+    def fields_of(self, row: int) -> list[int]:
+        """Return the fields of one row, each with what the one before it had borrowed."""
+        *fields, _ = self.unpack(row.to_bytes(self.sum_bytes, "little"))
+        return [own + (below < 0) for below, own in zip((0, *fields), fields, strict=False)]
+
     def to_bytes(self, rows: Iterable[int]) -> bytes:
         """Return the rows one after the other."""
         return b"".join([row.to_bytes(self.row_bytes, "little") for row in rows])

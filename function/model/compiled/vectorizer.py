@@ -7,9 +7,12 @@ from struct import Struct
 from typing import Literal
 
 from function.model.compiled.analyzer import AnalyzerSpec
+from function.model.compiled.native import NativeVocabulary
 from function.model.compiled.pairs import PairVocabulary
 from function.model.compiled.rows import RowLayout
 from function.model.compiled.terms import TermVocabulary
+
+Vocabulary = TermVocabulary | PairVocabulary | NativeVocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,7 @@ class Vectorizer:
     """What turns a text into its part of the scores, the quick way and the faithful one."""
 
     analyzer: AnalyzerSpec
-    vocabulary: TermVocabulary | PairVocabulary
+    vocabulary: Vocabulary
     """The terms' packed rows: their columns, and what the quick way adds up."""
     table: bytes
     """For the faithful way, native doubles: by column, a row of (idf, weight in score 0, in score

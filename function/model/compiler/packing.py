@@ -9,11 +9,12 @@ from math import isfinite, sqrt
 
 from function.model.compiled.analyzer import AnalyzerSpec
 from function.model.compiled.linear import MARGIN
+from function.model.compiled.native import pair_vocabulary
 from function.model.compiled.pairs import PairVocabulary, link
 from function.model.compiled.quick import MOST_TERMS, MOST_UNNORMALISED_TERMS
 from function.model.compiled.rows import RowLayout, fixed_point, unit_for
 from function.model.compiled.terms import TermVocabulary
-from function.model.compiled.vectorizer import Vectorizer, row_layout
+from function.model.compiled.vectorizer import Vectorizer, Vocabulary, row_layout
 from function.model.compiler.vectorizers import FittedVectorizer
 
 MOST_ROUNDING = MARGIN / 2
@@ -45,7 +46,9 @@ def pack_vectorizer(
     packed = [layout.pack(column, row) for column, row in enumerate(rows)]
     return Vectorizer(
         analyzer=fitted.analyzer,
-        vocabulary=build_vocabulary(fitted.analyzer, dict(zip(fitted.terms, packed, strict=True))),
+        vocabulary=build_vocabulary(
+            fitted.analyzer, layout, dict(zip(fitted.terms, packed, strict=True))
+        ),
         table=array("d", chain.from_iterable(zip(values, *weights, strict=True))).tobytes(),
         units=units,
         columns=len(values),
@@ -56,13 +59,15 @@ def pack_vectorizer(
     )
 
 
-def build_vocabulary(
-    analyzer: AnalyzerSpec, rows: dict[str, int]
-) -> TermVocabulary | PairVocabulary:
+def build_vocabulary(analyzer: AnalyzerSpec, layout: RowLayout, rows: dict[str, int]) -> Vocabulary:
     """Return the quickest vocabulary for such terms."""
-    if PairVocabulary.fits(analyzer):
-        return PairVocabulary(analyzer, link(analyzer, rows))
-    return TermVocabulary(analyzer, rows)
+    if not PairVocabulary.fits(analyzer):
+        return TermVocabulary(analyzer, rows)
+    pairs, quickest = PairVocabulary(analyzer, link(analyzer, rows)), pair_vocabulary()
+    if quickest is PairVocabulary:
+        return pairs
+    more, files = pairs.to_parts(layout)
+    return quickest.from_parts(analyzer, layout, files, **more)
 
 
 def _units(
