@@ -15,6 +15,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=1 \
+    GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
     _RJEM_MALLOC_CONF=narenas:1,tcache:false \
     HOME=/tmp \
     PORT=8080

@@ -16,7 +16,7 @@ from function.errors import InvalidSetting
 PROBE_THREADS = 4
 # A compiled model is there within milliseconds, and then Python answers one request at a time:
 # more threads than these few only take memory, and the interpreter's lock from each other.
-MOST_THREADS_FOR_COMPILED = 12
+MOST_THREADS_FOR_COMPILED = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -91,7 +91,7 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time (at most 12 where `COMPILED_MODEL` is set); more wait their"
+        "Requests answered at a time (at most 8 where `COMPILED_MODEL` is set); more wait their"
         " turn, or, while the model loads, are told to come back",
         unit="requests",
         minimum=1,

@@ -165,7 +165,8 @@ def compile_model(site: Site) -> None:
 def allocators() -> dict[str, str]:
     """The images' own settings for memory: this project's rows run as its containers do."""
     dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
-    return dict(re.findall(r"(MALLOC_ARENA_MAX|_RJEM_MALLOC_CONF)=(\S+)", dockerfile))
+    names = "MALLOC_ARENA_MAX|GLIBC_TUNABLES|_RJEM_MALLOC_CONF"
+    return dict(re.findall(rf"({names})=(\S+)", dockerfile))
 
 
 def compiled_environment(site: Site) -> dict[str, str]:
