@@ -162,6 +162,16 @@ def compile_model(site: Site) -> None:
     progress.run("compiling the model", [*command, str(site.folder / "compiled")], environment)
 
 
+def compile_model_without_native(site: Site) -> None:
+    """As compile_model, and the package beside it as where there is no C compiler."""
+    compile_model(site)
+    package = site.folder / "function"
+    shutil.rmtree(package, ignore_errors=True)
+    unbuilt = shutil.ignore_patterns("*.so")
+    shutil.copytree(REPOSITORY / "function", package, ignore=unbuilt)
+    shutil.copy(REPOSITORY / "main.py", site.folder)
+
+
 def allocators() -> dict[str, str]:
     """The images' own settings for memory: this project's rows run as its containers do."""
     dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")

@@ -77,10 +77,9 @@ def _ours(
         settings=settings,
         command=command,
         requirements=_OWN,
-        working_folder=REPOSITORY,
         floor="hello-gunicorn" if name.endswith("gunicorn") else "hello-granian",
         why_not=_own_code_missing,
-        **source,
+        **{"working_folder": REPOSITORY, **source},
     )
 
 
@@ -102,6 +101,15 @@ COMPETITORS = (
         "`python -m function.serve`",
         commands.function_serve,
         **_COMPILED,
+    ),
+    _ours(
+        "compiled-python",
+        "this project, compiled (pure Python)",
+        "`python -m function.serve`, native.c not built",
+        commands.function_serve,
+        working_folder=None,
+        environment=commands.compiled_environment,
+        prepare=commands.compile_model_without_native,
     ),
     _ours(
         "compiled-gunicorn",

@@ -177,7 +177,7 @@ def _sum_again(nodes: Sequence[Node]) -> int:
     if len(again) == 1:
         return total
     if len({*again}) < len(again):
-        counts: dict[Node, int] = {}
+        counts: dict[Node, int] = {}  # a Counter takes 2 microseconds for three words
         for node in again:
             counts[node] = counts.get(node, 0) + 1
         total = sum([count * (count + 1) // 2 * node[None] for node, count in counts.items()])
