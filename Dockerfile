@@ -65,21 +65,26 @@ RUN if [ -n "$EXTRA_REQUIREMENTS" ]; then \
         $EXTRA_REQUIREMENTS -c requirements.txt; \
     fi
 
-# With a compiler, which no image keeps. Where none can be had the build goes on without.
+# native.c is compiled here, and no image keeps the compiler; --build-arg NATIVE=no does without.
 FROM base AS code
-RUN headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
- && { apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev \
-        $(test -f "$headers/Python.h" || echo python3-dev); } >/dev/null \
- || echo "no C compiler from apt-get: batches will take twice as long" >&2
+ARG NATIVE=yes
+RUN [ "$NATIVE" = no ] || { \
+      headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
+      && apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev \
+           $(test -f "$headers/Python.h" || echo python3-dev); } >/dev/null \
+ || { echo "No C compiler from apt-get. Batches take twice as long without:" \
+           "--build-arg NATIVE=no" >&2; exit 1; }
 COPY LICENSE main.py ./
 COPY function function
-RUN python -m function.build; python -m compileall -q --invalidation-mode unchecked-hash .
+RUN { [ "$NATIVE" = no ] || python -m function.build; } \
+ && python -m compileall -q --invalidation-mode unchecked-hash .
 
 
 # The model: compiled from MLflow, or the folder `model` of the build context as it is.
 FROM registry-packages AS model
 WORKDIR /app
 COPY . .
+COPY --from=code /app .
 ARG MODEL_URI=""
 # A layer is cached by MODEL_URI, and an alias may have moved since: make image-compiled sets it.
 ARG COMPILED_AT=""

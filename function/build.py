@@ -34,19 +34,20 @@ def main() -> None:
     ).parse_args()
     try:
         _build()
-    except (OSError, subprocess.CalledProcessError) as exc:
+    except (OSError, ValueError, subprocess.CalledProcessError) as exc:
         raise SystemExit(
             f"{SOURCE.name} was not built ({exc}); serving goes on without it"
         ) from None
 
 
 def _build() -> None:
-    partial = MODULE.with_name(f"{MODULE.name}.{os.getpid()}")
+    MODULE.unlink(missing_ok=True)  # an older one is of no use; a server that runs keeps it open
+    partial = MODULE.with_name(f"_native.{os.getpid()}.so")
     options = ["-O2", *shlex.split(os.environ.get("CFLAGS", "")), "-fPIC", *SHARED]
     command = [*_compiler(), *options, f"-I{_headers()}", str(SOURCE), "-lm", "-o", str(partial)]
     try:
         subprocess.run(command, check=True)
-        partial.replace(MODULE)  # a server that has it loaded keeps the old file
+        partial.replace(MODULE)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -63,6 +64,8 @@ def _headers() -> str:
     folder = sysconfig.get_path("include")
     if not Path(folder, "Python.h").exists():
         raise FileNotFoundError(f"no Python.h in {folder}: Debian has it in python3-dev")
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        raise ValueError("it needs Python's global lock, which this Python is built without")
     return folder
 
 

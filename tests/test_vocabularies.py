@@ -30,15 +30,20 @@ PAIRS = [
     dict(ngram_range=(1, 2), stop_words=["the", "good", "a"]),
     dict(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", lowercase=False),
     dict(ngram_range=(1, 2), strip_accents="unicode"),
+    dict(ngram_range=(1, 2), strip_accents="ascii"),
 ]
+# Lower case first, then accents: capitals may come back.
+CAPITALS = ["good™ №1 ℡ ᴬ™ tm no tel a", "GOOD™", "№ ™ ẞ ﬁ İ"]
 OTHERS = [
     dict(ngram_range=(0, 2)),
     dict(ngram_range=(1, 3)),
     dict(ngram_range=(1, 2), token_pattern=r"\S+"),
     dict(ngram_range=(1, 2), analyzer="char"),
 ]
+FEW_TERMS = ["go", "good", "a", "é", "b", "_", "e", "TM", "tm", "gTM", "gtm", "GO", "oTM"]
+FEW_TERMS += ["go go", "go good", "a b", "é a", "_ go", "e a", "go TM", "go tm"]
 needs_native = pytest.mark.skipif(native._native is None, reason="native.c is not built")
-some_texts = st.lists(st.text("abgod \t_é.", max_size=30) | st.text(max_size=20), max_size=5)
+some_texts = st.lists(st.text("abgodGT \t_é.™", max_size=30) | st.text(max_size=20), max_size=5)
 
 
 def spec_of(parameters):
@@ -57,7 +62,8 @@ def rows_for(terms, layout=LAYOUT):
 
 def some_terms(parameters):
     """Terms of texts, not all of them, and some that no text can hold."""
-    known = sorted(CountVectorizer(**{**parameters, "stop_words": None}).fit(TEXTS).vocabulary_)
+    vectorizer = CountVectorizer(**{**parameters, "stop_words": None})
+    known = sorted(vectorizer.fit(TEXTS + CAPITALS).vocabulary_)
     return random.Random(2).sample(known, len(known) * 2 // 3) + [
         "a b c",
         "x",
@@ -91,7 +97,7 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
     spec, rng = spec_of(parameters), random.Random(4)
     rows = rows_for(some_terms(parameters))
     texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "good " * 9, ""]
-    texts += [f"{text} {text} {text[:30]}" for text in texts]
+    texts += [f"{text} {text} {text[:30]}" for text in texts + CAPITALS]
     vocabulary = build_in_python(spec, rows)
     expected = [expected_totals(spec, rows, text) for text in texts]
     assert [*vocabulary.totals(texts)] == expected
@@ -103,7 +109,7 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
 @given(texts=some_texts)
 def test_pairs_are_found_as_terms_are(parameters, texts):
     spec = spec_of(parameters)
-    rows = rows_for(["go", "go go", "good", "go good", "a", "a b", "é", "é a", "b", "_", "_ go"])
+    rows = rows_for(FEW_TERMS)
     pairs, terms = PairVocabulary(spec, link(spec, rows)), TermVocabulary(spec, rows)
     assert [*pairs.totals(texts)] == [*terms.totals(texts)]
 
@@ -127,7 +133,7 @@ def test_native_sums_are_pythons(parameters, binary, sublinear, norm):
     spec, rng = spec_of(parameters), random.Random(5)
     rows = rows_for(some_terms(parameters))
     texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "not-a-word", "a b c"]
-    texts += [f"{text} {text} {text[:30]}" for text in texts]
+    texts += [f"{text} {text} {text[:30]}" for text in texts + CAPITALS]
     texts += [" ".join(TEXTS)[:size] for size in (3000, 30_000)]
     texts += [f"{word} " * times for word in ("good", "very good") for times in (90, 91, 92, 5000)]
     options = {"binary": binary, "sublinear": sublinear, "norm": norm}
@@ -141,7 +147,7 @@ def test_native_sums_are_pythons(parameters, binary, sublinear, norm):
 @given(texts=some_texts)
 def test_any_text_has_the_same_rows_natively(parameters, texts):
     spec = spec_of(parameters)
-    rows = rows_for(["go", "go go", "good", "go good", "a", "a b", "é", "é a", "b", "_", "_ go"])
+    rows = rows_for(FEW_TERMS)
     native, python = build_native(spec, rows), build_in_python(spec, rows)
     for text in texts:
         columns = [row & COLUMN_MASK for row in python.rows_in(text)]

@@ -1,7 +1,7 @@
+VERSION: int
+
 class Index:
-    def __new__(
-        cls, words: bytes, known: int, pairs: bytes, rows: bytes, fields: int, spaced: bytes
-    ) -> Index: ...
+    def __new__(cls, words: bytes, known: int, pairs: bytes, rows: bytes, fields: int) -> Index: ...
     def sums(
         self, texts: list[str], binary: bool, sublinear: bool, has_squares: bool, most: int
     ) -> list[tuple[float, ...] | None]: ...

@@ -91,9 +91,7 @@ class Splitter(NamedTuple):
 
     split: Analyze
     find: Analyze
-    """As `split`, more slowly, but without most of the words to ignore."""
-    spaced: bytes
-    """For each byte of a text in ASCII, the one it counts as: a space ends a word."""
+    """As `split`, of any text by the regular expression."""
     ignored: frozenset[str]
 
 
@@ -109,7 +107,7 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
         return None
     prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
     find = _chain(prepare, re.compile(pattern).findall)
-    spaced = bytes([_spaced(code, spec["lowercase"]) for code in range(128)] + [*range(128, 256)])
+    spaced = bytes(_spaced(code, spec["lowercase"]) for code in range(128)) + bytes(128)
 
     def split(text: str) -> list[str]:
         if text.isascii():
@@ -117,7 +115,7 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
         return find(text)
 
     too_short = filter(_is_of_words, map(chr, range(128))) if pattern == r"\w\w+" else ()
-    return Splitter(split, find, spaced, frozenset([*too_short, *(spec["stop_words"] or ())]))
+    return Splitter(split, find, frozenset([*too_short, *(spec["stop_words"] or ())]))
 
 
 def _spaced(code: int, lowercase: bool) -> int:

@@ -74,11 +74,11 @@ def joint_to_probabilities(scores: Sequence[float]) -> list[float]:
 
 
 def logistic(score: float) -> float:
-    """scipy.special.expit, also where exp(-score) would overflow."""
-    if score >= 0.0:
+    """scipy.special.expit, where an infinite exp(-score) gives 0.0."""
+    try:
         return 1.0 / (1.0 + exp(-score))
-    power = exp(score)
-    return power / (1.0 + power)
+    except OverflowError:
+        return 0.0
 
 
 def clipped(score: float) -> float:

@@ -16,9 +16,14 @@ from function.model.compiled.analyzer import AnalyzerSpec
 from function.model.compiled.pairs import PairVocabulary, splitter_for
 from function.model.compiled.rows import RowLayout
 
+VERSION = 1
+"""Of native.c: what was built of another stays aside until it is built again."""
+
 try:
     from function.model.compiled import _native
 except ImportError:
+    _native = None  # type: ignore[assignment]
+if getattr(_native, "VERSION", None) != VERSION:
     _native = None  # type: ignore[assignment]
 
 _is_word = re.compile(r"\w+").fullmatch
@@ -34,7 +39,7 @@ class NativeVocabulary:
         splitter = splitter_for(spec)
         ignored = filter(_is_word, splitter.ignored)  # no text holds others
         terms = files["terms"]
-        self._find = splitter.find
+        self._find, self._fold = splitter.find, str.lower if spec["lowercase"] else str
         self._files, self._layout = files, layout
         self._index = _native.Index(
             words="\n".join([terms.decode(), *ignored]).encode(),
@@ -42,7 +47,6 @@ class NativeVocabulary:
             pairs=files["pairs"],
             rows=files["rows"],
             fields=layout.fields,
-            spaced=splitter.spaced,
         )
 
     def sums(
@@ -57,13 +61,12 @@ class NativeVocabulary:
         """Return for each text the sums of its terms' fields, of which the first may be squares: a
         term counts as its frequency (faithful.py) says, there as the square of that. None for a
         text of more than `most` terms, or with more ways to choose two that are the same."""
-        find = self._find
-        plain = [text if text.isascii() else " ".join(find(text)) for text in texts]
-        return self._index.sums(plain, binary, sublinear, has_squares, most)
+        words = [*map(self._words, texts)]
+        return self._index.sums(words, binary, sublinear, has_squares, most)
 
     def rows_in(self, text: str) -> list[int]:
         """As TermVocabulary.rows_in, of each row the column alone."""
-        return self._index.columns(text if text.isascii() else " ".join(self._find(text)))
+        return self._index.columns(self._words(text))
 
     def terms(self) -> list[str]:
         """As PairVocabulary.terms."""
@@ -83,6 +86,10 @@ class NativeVocabulary:
     ) -> NativeVocabulary:
         """As TermVocabulary.from_parts."""
         return cls(spec, layout, files)
+
+    def _words(self, text: str) -> str:
+        """Return the text as native.c takes it."""
+        return self._fold(text) if text.isascii() else " ".join(self._find(text))
 
 
 def pair_vocabulary() -> type[PairVocabulary] | type[NativeVocabulary]:
