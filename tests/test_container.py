@@ -204,6 +204,14 @@ def test_both_images_have_the_native_code(engine: Engine, image: str) -> None:
     assert "_native.abi3.so" in engine.output_of(image, "python", "-c", script)
 
 
+def test_an_image_can_be_built_without_a_compiler(engine: Engine) -> None:
+    tag = "sentiment-test-no-compiler:latest"
+    ended = engine.build(tag, "--target=code", "--build-arg=NATIVE=no")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    script = "find /app -name '*.so'; command -v gcc; true"
+    assert engine.output_of(tag, "sh", "-c", script) == ""
+
+
 def test_neither_pip_nor_compiler_nor_cache_is_installed(engine: Engine, image: str) -> None:
     script = (
         "ls -d /opt/venv/bin/pip* /opt/venv/lib/python3*/site-packages/pip /root/.cache /build"
