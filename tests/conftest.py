@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,14 +149,23 @@ def combinations() -> Any:
     return COMBINATIONS
 
 
+@contextmanager
+def without_native() -> Iterator[None]:
+    """What is compiled or loaded meanwhile is as where there is no C compiler."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "_native", None)
+        yield
+
+
 @pytest.fixture(scope="module", params=["native", "python"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """With native.c and without, for modules that are about what a compiled model answers."""
-    if request.param == "native" and native._native is None:
+    if request.param == "python":
+        with without_native():
+            yield request.param
+    elif native._native is None:
         pytest.skip("native.c is not built: no C compiler")
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "python":
-            patch.setattr(native, "_native", None)
+    else:
         yield request.param
 
 

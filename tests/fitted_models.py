@@ -18,6 +18,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
+from function.model.compiler.verify import PROBES
+
 WORDS = {
     "positive": "good great excellent happy Café naïve lovely 好 很好 👍 хорошо größe İyi",
     "negative": "bad awful terrible broken sad déjà worst horrible 坏 非常差 👎 плохо straße Ǆep",
@@ -264,3 +266,11 @@ def random_text(rng: random.Random) -> str:
 def long_text(rng: random.Random) -> str:
     words = rng.choices(" ".join([*WORDS.values(), *COMMON]).split(), k=2000)
     return " ".join(words)[:10_000]
+
+
+def texts_for(seed: int, count: int, longest: int = 1) -> list[str]:
+    """Probes, long texts and random ones, the same for a seed every time."""
+    rng = random.Random(seed)
+    texts = ["", " ", "qqqq zzzz", "good " * 500, *PROBES]
+    texts += [long_text(rng) for _ in range(longest)]
+    return texts + [random_text(rng) for _ in range(count - len(texts))]
