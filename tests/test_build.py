@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from function import build
 from function.model.compiled import native
 from function.model.compiled.artifact import save
 from function.model.compiler.compiler import translate
 from tests.conftest import ROOT
 from tests.fitted_models import TEXTS
 
-HAS_COMPILER = any(map(shutil.which, ("cc", "gcc", "clang")))
+try:
+    CAN_BUILD = bool(build._compiler() and build._headers())
+except (OSError, ValueError):
+    CAN_BUILD = False
 ASK = (
     "import json, sys; from function.model.compiled.artifact import load\n"
     "found = load('model')[0]\n"
@@ -46,7 +50,7 @@ def run(clone: Path, *arguments: str, texts=(), **environ: str) -> subprocess.Co
     )
 
 
-@pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler")
+@pytest.mark.skipif(not CAN_BUILD, reason="no C compiler, or no headers")
 def test_answers_are_the_same_before_and_after_it_is_built(clone: Path) -> None:
     texts = [*TEXTS, "", "good good bad", "naïve café, naïve!"]
     was_native, before = json.loads(run(clone, "-c", ASK, texts=texts).stdout)
@@ -83,7 +87,7 @@ def test_a_module_that_does_not_load_is_not_missed(clone: Path) -> None:
     assert json.loads(ended.stdout)[0] is False, ended.stderr
 
 
-@pytest.mark.skipif(not HAS_COMPILER, reason="no C compiler")
+@pytest.mark.skipif(not CAN_BUILD, reason="no C compiler, or no headers")
 def test_a_module_of_another_version_stays_aside(clone: Path) -> None:
     assert run(clone, "-m", "function.build").returncode == 0
     wrapper = clone / "function/model/compiled/native.py"

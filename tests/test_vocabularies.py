@@ -207,6 +207,8 @@ def test_a_vocabulary_taken_apart_is_the_same_put_together(parameters):
         type(before).from_parts(spec, LAYOUT, {**files, "rows": files["rows"][:-1]}, **more)
     with pytest.raises(ValueError):
         type(before).from_parts(spec, LAYOUT, {**files, "rows": files["rows"] * 2}, **more)
+    with pytest.raises(ValueError):
+        type(before).from_parts(spec, LAYOUT, {**files, "rows": b""}, **more)
 
 
 @pytest.mark.parametrize("fields", [(1, -1, 0), (-1, 0, 0), (0, 0, -1), (-5, -6, 2**50)])

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.model.compiled.analyzer import AnalyzerSpec
-from function.model.compiled.pairs import PairVocabulary, splitter_for
+from function.model.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.model.compiled.rows import RowLayout
 
 VERSION = 1
@@ -38,12 +38,12 @@ class NativeVocabulary:
         """Raises ValueError where the files do not fit together."""
         splitter = splitter_for(spec)
         ignored = filter(_is_word, splitter.ignored)  # no text holds others
-        terms = files["terms"]
         self._find, self._fold = splitter.find, str.lower if spec["lowercase"] else str
-        self._files, self._layout = files, layout
+        self._files = files
+        known, self._alone, self._pairs = count_parts(layout, files)
         self._index = _native.Index(
-            words="\n".join([terms.decode(), *ignored]).encode(),
-            known=terms.count(b"\n") + 1,
+            words="\n".join([files["terms"].decode(), *ignored]).encode(),
+            known=known,
             pairs=files["pairs"],
             rows=files["rows"],
             fields=layout.fields,
@@ -71,10 +71,8 @@ class NativeVocabulary:
     def terms(self) -> list[str]:
         """As PairVocabulary.terms."""
         words, numbers = self._files["terms"].decode().split("\n"), array("I", self._files["pairs"])
-        count = len(numbers) // 2
-        alone = len(self._files["rows"]) // self._layout.row_bytes - count
-        pairs = zip(numbers[:count], numbers[count:], strict=True)
-        return words[:alone] + [f"{words[first]} {words[second]}" for first, second in pairs]
+        pairs = zip(numbers[: self._pairs], numbers[self._pairs :], strict=True)
+        return words[: self._alone] + [f"{words[first]} {words[second]}" for first, second in pairs]
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""

@@ -113,19 +113,30 @@ class PairVocabulary:
         cls, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes]
     ) -> PairVocabulary:
         """As TermVocabulary.from_parts."""
-        words = files["terms"].decode().split("\n")
+        known, alone, count = count_parts(layout, files)
+        words = files["terms"].decode().split("\n")[:known]
         rows = layout.from_bytes(files["rows"])
         numbers = array("I", files["pairs"])
-        count = len(numbers) // 2
-        alone = len(rows) - count
-        if len(numbers) % 2 or not 0 <= alone <= len(words):
-            raise ValueError(f"{len(words)} words, {len(numbers)} numbers and {len(rows)} rows")
         nodes = [Node({None: row}) for row in rows[:alone]]
         nodes += [Node({None: 0}) for _ in words[alone:]]
         pairs = zip(numbers[:count], numbers[count:], rows[alone:], strict=True)
         for first, second, row in pairs:
             nodes[first][nodes[second]] = row
         return cls(spec, dict(zip(words, nodes, strict=True)))
+
+
+def count_parts(layout: RowLayout, files: Mapping[str, bytes]) -> tuple[int, int, int]:
+    """Return how many words a vocabulary's files hold, how many of these, the first, have rows of
+    their own, and how many pairs. Raises ValueError where they do not fit: a word without a row is
+    there for a pair."""
+    terms = files["terms"]
+    words = terms.count(b"\n") + 1 if terms else 0
+    pairs, half_pair = divmod(len(files["pairs"]), 2 * array("I").itemsize)
+    rows, part_of_row = divmod(len(files["rows"]), layout.row_bytes)
+    alone = rows - pairs
+    if half_pair or part_of_row or not 0 <= alone <= words <= alone + 2 * pairs:
+        raise ValueError(f"{words} words, {len(files['pairs'])} bytes of pairs and {rows} rows")
+    return words, alone, pairs
 
 
 def link(spec: AnalyzerSpec, rows: Mapping[str, int]) -> dict[str, Node]:
