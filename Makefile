@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-NATIVE := function/model/compiled/_native.abi3.so
+NATIVE := function/compiled/_native.abi3.so
 PORT   ?= 8080
 export PORT
 DOCKER ?= docker
@@ -66,5 +66,5 @@ $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	@touch $@
 
 # Batches in half the time; without a C compiler all works, and it says so.
-$(NATIVE): function/model/compiled/native.c $(VENV)/installed
+$(NATIVE): function/compiled/native.c $(VENV)/installed
 	@$(BIN)/python -m function.build || true

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "model" / "compiled" / "native.c"
+SOURCE = Path(__file__).parent / "compiled" / "native.c"
 MODULE = SOURCE.with_name("_native.abi3.so")
 """Any CPython from 3.11 on can load it."""
 SHARED = {"darwin": ["-bundle", "-undefined", "dynamic_lookup"]}.get(sys.platform, ["-shared"])

@@ -10,11 +10,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from function import __version__
+from function.compiled import artifact
+from function.compiled.linear import LinearPredictor
+from function.compiler.compiler import NotCompilable
+from function.compiler.verify import Agreement, compare
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.compiled import artifact
-from function.model.compiled.linear import LinearPredictor
-from function.model.compiler.compiler import NotCompilable
-from function.model.compiler.verify import Agreement, compare
 from function.model.sources import (
     Original,
     Stages,

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from flask import Request, Response
 
 from function.body import read_body
-from function.endpoints import Body, Service
 from function.errors import (
     PROBLEM_JSON,
     BodyTooLarge,
@@ -25,10 +24,11 @@ from function.errors import (
     UnknownPath,
     UnsupportedMediaType,
 )
+from function.http.endpoints import Body, Service
+from function.http.routes import ROUTES, allowed_methods, directory
 from function.model.cache import ModelCache
-from function.model.loader import load_model
+from function.model.loading import load_model
 from function.response import WholeResponse
-from function.routes import ROUTES, allowed_methods, directory
 from function.settings import Settings
 from function.telemetry import context
 from function.telemetry.logs import JsonLog, LibraryHandler

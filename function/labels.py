@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from function.model.compiled import artifact
+from function.compiled import artifact
 from function.settings import settings_or_exit
 
 PREFIX = "org.mlflow.model"

@@ -18,7 +18,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import function
-from function.model.compiled import native
+from function.compiled import native
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, start_process
 from tests.registry import Registry, build_registry

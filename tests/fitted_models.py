@@ -18,7 +18,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from function.model.compiler.verify import PROBES
+from function.compiler.verify import PROBES
 
 WORDS = {
     "positive": "good great excellent happy Café naïve lovely 好 很好 👍 хорошо größe İyi",

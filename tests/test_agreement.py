@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from function.model.compiler.compiler import translate
-from function.model.compiler.verify import Agreement, compare
+from function.compiler.compiler import translate
+from function.compiler.verify import Agreement, compare
 from tests.conftest import without_native
 from tests.fitted_models import COMBINATIONS, original, texts_for
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from function.model.compiled.analyzer import build_analyzer
-from function.model.compiler.vectorizers import _read_analyzer
-from function.model.compiler.verify import PROBES
+from function.compiled.analyzer import build_analyzer
+from function.compiler.vectorizers import _read_analyzer
+from function.compiler.verify import PROBES
 from tests.fitted_models import long_text, random_text
 
 PARAMETERS = [

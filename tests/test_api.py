@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from function import __version__
-from function.routes import ROUTES
+from function.http.routes import ROUTES
 from tests.conftest import AppFactory
 from tests.registry import NAME, Registry
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from function.model.compiled.artifact import CompiledModelError, load, save
-from function.model.compiler.compiler import translate
+from function.compiled.artifact import CompiledModelError, load, save
+from function.compiler.compiler import translate
 from tests.fitted_models import TEXTS, TYPICAL, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -223,7 +223,7 @@ def test_others_may_read_what_was_saved(saved):
 def test_serving_needs_nothing_beyond_the_standard_library(saved):
     script = f"""
 import sys
-from function.model.compiled.artifact import load
+from function.compiled.artifact import load
 predictor, lineage = load({str(saved)!r})
 print(predictor.predict(["good, not bad"])[0].label)
 assert "unicodedata" not in sys.modules and "pickle" not in sys.modules

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from function import build
-from function.model.compiled import native
-from function.model.compiled.artifact import save
-from function.model.compiler.compiler import translate
+from function.compiled import native
+from function.compiled.artifact import save
+from function.compiler.compiler import translate
 from tests.conftest import ROOT
 from tests.fitted_models import TEXTS
 
@@ -24,7 +24,7 @@ try:
 except (OSError, ValueError):
     CAN_BUILD = False
 ASK = (
-    "import json, sys; from function.model.compiled.artifact import load\n"
+    "import json, sys; from function.compiled.artifact import load\n"
     "found = load('model')[0]\n"
     "print(json.dumps([found.native, found.predict(json.load(sys.stdin))]))"
 )
@@ -73,16 +73,16 @@ def test_answers_are_the_same_before_and_after_it_is_built(clone: Path) -> None:
     ],
 )
 def test_what_cannot_be_built_is_told_in_one_line_and_nothing_is_left(clone, environ, reason):
-    (clone / "function/model/compiled/_native.abi3.so").write_bytes(b"of another version")
+    (clone / "function/compiled/_native.abi3.so").write_bytes(b"of another version")
     ended = run(clone, "-m", "function.build", **environ)
     assert ended.returncode == 1
     assert reason in ended.stderr and "serving goes on without it" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
-    assert not [*clone.glob("function/model/compiled/_native*.so")]
+    assert not [*clone.glob("function/compiled/_native*.so")]
 
 
 def test_a_module_that_does_not_load_is_not_missed(clone: Path) -> None:
-    (clone / "function/model/compiled/_native.abi3.so").write_bytes(b"of another machine")
+    (clone / "function/compiled/_native.abi3.so").write_bytes(b"of another machine")
     ended = run(clone, "-c", ASK, texts=["good"])
     assert json.loads(ended.stdout)[0] is False, ended.stderr
 
@@ -90,11 +90,11 @@ def test_a_module_that_does_not_load_is_not_missed(clone: Path) -> None:
 @pytest.mark.skipif(not CAN_BUILD, reason="no C compiler, or no headers")
 def test_a_module_of_another_version_stays_aside(clone: Path) -> None:
     assert run(clone, "-m", "function.build").returncode == 0
-    wrapper = clone / "function/model/compiled/native.py"
+    wrapper = clone / "function/compiled/native.py"
     wrapper.write_text(re.sub(r"^VERSION = .*", "VERSION = 1000", wrapper.read_text(), flags=re.M))
     assert json.loads(run(clone, "-c", ASK, texts=["good"]).stdout)[0] is False
 
 
 def test_native_c_and_its_wrapper_are_of_one_version() -> None:
-    source = (ROOT / "function/model/compiled/native.c").read_text()
+    source = (ROOT / "function/compiled/native.c").read_text()
     assert f"#define VERSION {native.VERSION} " in source

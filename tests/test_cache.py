@@ -10,9 +10,9 @@ import pytest
 
 from function.errors import ModelUnavailable, ServiceError, UnusableModel
 from function.model.cache import ModelCache
-from function.model.lineage import Lineage
-from function.model.loader import LoadedModel, LoadFailure
-from function.model.predictor import Prediction
+from function.model.loading import LoadedModel, LoadFailure
+from function.predictor import Prediction
+from function.registry.lineage import Lineage
 
 
 class Echo:

@@ -37,8 +37,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.svm import LinearSVC
 
-from function.model.compiler.compiler import NotCompilable, compile_model, translate
-from function.model.compiler.verify import compare, probe_texts
+from function.compiler.compiler import NotCompilable, compile_model, translate
+from function.compiler.verify import compare, probe_texts
 from tests.fitted_models import (
     LABELS,
     TEXTS,

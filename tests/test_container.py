@@ -200,7 +200,7 @@ def test_the_compiled_image_has_no_heavy_package(engine: Engine, compiled: str) 
 
 
 def test_both_images_have_the_native_code(engine: Engine, image: str) -> None:
-    script = "from function.model.compiled import native; print(native._native)"
+    script = "from function.compiled import native; print(native._native)"
     assert "_native.abi3.so" in engine.output_of(image, "python", "-c", script)
 
 

@@ -26,12 +26,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from function.errors import ModelLoadError
-from function.model import registry as through_mlflow
-from function.model import skopsfile
-from function.model.connection import Connection, NeedsMlflow
-from function.model.direct import DirectSource
-from function.model.lineage import Lineage
 from function.model.sources import Stages, Way, from_registry
+from function.registry import mlflow as through_mlflow
+from function.registry import skopsfile
+from function.registry.connection import Connection, NeedsMlflow
+from function.registry.direct import DirectSource
+from function.registry.lineage import Lineage
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
 from tests.fronts import front, passed_on

@@ -165,7 +165,7 @@ def test_an_unforeseen_failure_is_500_and_logged_whole(
     def explode(*_: object) -> None:
         raise ZeroDivisionError(SECRET)
 
-    monkeypatch.setattr("function.protocols.native.render_prediction", explode)
+    monkeypatch.setattr("function.protocols.sentiment.render_prediction", explode)
     problem = assert_problem(client.post("/predict", json={"text": "boom"}), 500)
     output = capsys.readouterr().out
     assert SECRET not in output
@@ -197,5 +197,5 @@ def test_a_model_that_calls_exit_is_a_500_like_any_other_failure(
     def leave(*_: object) -> None:
         raise SystemExit(3)
 
-    monkeypatch.setattr("function.protocols.native.render_prediction", leave)
+    monkeypatch.setattr("function.protocols.sentiment.render_prediction", leave)
     assert_problem(client.post("/predict", json={"text": "bye"}), 500)

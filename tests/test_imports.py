@@ -28,7 +28,7 @@ def modules_after(statements: str) -> set[str]:
         "import function",
         "from function import handle",
         "import function.model.cache, function.model.outputs, function.model.originals",
-        "import function.model.direct, function.model.registry",
+        "import function.registry.direct, function.registry.mlflow",
         "import functions_framework as ff\nff.create_app('handle', 'main.py')",
     ],
 )
@@ -39,10 +39,10 @@ def test_importing_loads_nothing_heavy(statements: str) -> None:
 def test_a_plain_prediction_request_is_read_without_pydantic() -> None:
     statements = (
         "import functions_framework as ff\n"
-        "from function.protocols import native\n"
+        "from function.protocols import sentiment\n"
         "from function.settings import Settings\n"
         "ff.create_app('handle', 'main.py')\n"
-        'assert native.parse_predict(b\'{"text": "hello"}\', Settings()) == ("hello", False)'
+        'assert sentiment.parse_predict(b\'{"text": "hello"}\', Settings()) == ("hello", False)'
     )
     assert "pydantic" not in modules_after(statements)
 

@@ -13,12 +13,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.svm import LinearSVC
 
-from function.model.compiled.calibration import build_calibrated
-from function.model.compiled.decision import build_decision, logistic
-from function.model.compiled.linear import LinearPredictor
-from function.model.compiler.compiler import translate
-from function.model.compiler.packing import MOST_ROUNDING, pack_vectorizer
-from function.model.compiler.vectorizers import FittedVectorizer
+from function.compiled.calibration import build_calibrated
+from function.compiled.decision import build_decision, logistic
+from function.compiled.linear import LinearPredictor
+from function.compiler.compiler import translate
+from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
+from function.compiler.vectorizers import FittedVectorizer
 from tests.fitted_models import TEXTS, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")

@@ -15,8 +15,8 @@ import mlflow
 import pytest
 from flask.testing import FlaskClient
 
-from function.model.compiled.linear import LinearPredictor
-from function.model.predictor import Prediction
+from function.compiled.linear import LinearPredictor
+from function.predictor import Prediction
 from tests.conftest import AppFactory
 from tests.processes import free_port
 from tests.registry import EXAMPLE, NAME, Registry, frame_pipeline
@@ -198,7 +198,7 @@ def test_a_failed_load_leaves_no_copy_of_the_model_behind(
     create_app: AppFactory, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr("function.model.modelfile.flavour", lambda details: 1 / 0)
+    monkeypatch.setattr("function.registry.modelfile.flavour", lambda details: 1 / 0)
     client = create_app(LOAD_RETRY_SECONDS="0", **registry.environ)
     assert client.post("/predict", json={"text": "x"}).status_code == 503
     assert client.post("/predict", json={"text": "x"}).status_code == 503

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from function.routes import ROUTES
+from function.http.routes import ROUTES
 from function.settings import Settings
 from tests.manifests import Manifest, parse
 from tests.manifests.knative import KnativeService, RevisionSpec, TrafficPatch

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from flask.testing import FlaskClient
 
-from function.routes import ROUTES
+from function.http.routes import ROUTES
 from tests.conftest import ROOT, AppFactory
 
 README = (ROOT / "README.md").read_text()

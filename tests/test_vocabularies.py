@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from function.model.compiled import native
-from function.model.compiled.analyzer import build_analyzer
-from function.model.compiled.native import NativeVocabulary, pair_vocabulary
-from function.model.compiled.pairs import PairVocabulary, link
-from function.model.compiled.quick import _build_sums
-from function.model.compiled.rows import COLUMN_MASK, RowLayout, fixed_point, unit_for
-from function.model.compiled.terms import TermVocabulary
-from function.model.compiled.vectorizer import Vectorizer
-from function.model.compiler.packing import build_vocabulary
-from function.model.compiler.vectorizers import _read_analyzer
+from function.compiled import native
+from function.compiled.analyzer import build_analyzer
+from function.compiled.native import NativeVocabulary, pair_vocabulary
+from function.compiled.pairs import PairVocabulary, link
+from function.compiled.quick import _build_sums
+from function.compiled.rows import COLUMN_MASK, RowLayout, fixed_point, unit_for
+from function.compiled.terms import TermVocabulary
+from function.compiled.vectorizer import Vectorizer
+from function.compiler.packing import build_vocabulary
+from function.compiler.vectorizers import _read_analyzer
 from tests.fitted_models import TEXTS, random_text
 
 LAYOUT = RowLayout(3)

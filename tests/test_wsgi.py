@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 import function
-from function.routes import ROUTES
+from function.http.routes import ROUTES
 from function.wsgi import create_app as create_lean_app
 from tests.conftest import AppFactory
 from tests.registry import Registry

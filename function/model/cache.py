@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from function.errors import ModelUnavailable, ServiceError, UnusableModel
-from function.model.loader import LoadedModel, LoadFailure
+from function.model.loading import LoadedModel, LoadFailure
 
 Load = Callable[[], LoadedModel]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from function.errors import ModelLoadError, ModelOutputError
 from function.model.outputs import class_name, read_output, with_probabilities
-from function.model.predictor import Prediction
+from function.predictor import Prediction
 
 PROBES = ("This product is amazing!", "Terrible service", "Just okay")
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.errors import ModelOutputError
-from function.model.predictor import Prediction
+from function.predictor import Prediction
 
 LABEL_KEYS = ("label", "sentiment", "prediction")
 CONFIDENCE_KEYS = ("score", "confidence", "probability")

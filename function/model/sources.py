@@ -15,15 +15,15 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from function.compiled import garbage
 from function.errors import ModelLoadError
-from function.model import collection
-from function.model.lineage import Lineage
-from function.model.predictor import Predictor
+from function.predictor import Predictor
+from function.registry.lineage import Lineage
 from function.settings import Settings
 
 if TYPE_CHECKING:
-    from function.model.compiled.linear import LinearPredictor
-    from function.model.compiler.verify import Agreement
+    from function.compiled.linear import LinearPredictor
+    from function.compiler.verify import Agreement
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
 
@@ -71,7 +71,7 @@ class Original(NamedTuple):
 def from_folder(settings: Settings, stages: Stages) -> Sourced:
     """The compiled model in ``settings.compiled_model``; imports the standard library only."""
     with stages.timed("import"):
-        from function.model.compiled import artifact
+        from function.compiled import artifact
     folder = settings.compiled_model
     with stages.timed("deserialize"):
         try:
@@ -104,8 +104,8 @@ def load_original(settings: Settings, stages: Stages) -> Original:
     Raises ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
-        from function.model import modelfile
         from function.model.originals import PyfuncPredictor, SklearnPredictor
+        from function.registry import modelfile
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
@@ -126,19 +126,19 @@ def load_original(settings: Settings, stages: Stages) -> Original:
 def _fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
     """The model's lineage and files: the quick way where it is known to be exact, else mlflow's."""
     with stages.timed("import"):
-        from function.model import registry
-        from function.model.connection import NeedsMlflow
-        from function.model.direct import DirectSource
+        from function.registry import mlflow as through_mlflow
+        from function.registry.connection import NeedsMlflow
+        from function.registry.direct import DirectSource
     try:
         with DirectSource() as direct:
             return _fetch_by(direct, settings, stages, workspace)
     except NeedsMlflow as reason:
         stages.through_mlflow = str(reason)
-    return _fetch_by(registry, settings, stages, workspace)
+    return _fetch_by(through_mlflow, settings, stages, workspace)
 
 
 class Way(Protocol):
-    """How a model is found and fetched: DirectSource, or mlflow in ``registry``."""
+    """How a model is found and fetched: DirectSource, or ``registry.mlflow``."""
 
     def connect(self, tracking_uri: str, model_uri: str) -> None: ...
     def resolve(self, model_uri: str) -> Lineage: ...
@@ -158,20 +158,20 @@ def _fetch_by(way: Way, settings: Settings, stages: Stages, workspace: str) -> t
 
 def _deserialize(lineage: Lineage, folder: Path, flavour: str) -> Any:
     """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
-    from function.model import registry, skopsfile
-    from function.model.failures import explained
+    from function.registry import mlflow, skopsfile
+    from function.registry.failures import explained
 
     if file := skopsfile.find(folder):
         with explained(lineage.model_uri, folder):
             return skopsfile.load(file)
-    return registry.deserialize(lineage, folder, flavour)
+    return mlflow.deserialize(lineage, folder, flavour)
 
 
 def _compiled(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[Predictor, str | None]:
     """The compiled predictor, else the original's own and the reason."""
-    from function.model.compiler.compiler import NotCompilable
+    from function.compiler.compiler import NotCompilable
 
     try:
         predictor, _ = compile_original(original, names, stages)
@@ -184,11 +184,11 @@ def compile_original(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[LinearPredictor, Agreement]:
     """Compile the model and check it on the probe texts; raises NotCompilable with the reason."""
-    from function.model.compiler.compiler import NotCompilable, check, translate
+    from function.compiler.compiler import NotCompilable, check, translate
 
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")
-    with stages.timed("compile"), collection.paused():
+    with stages.timed("compile"), garbage.collection_paused():
         predictor = translate(original.model, labels=names)
     with stages.timed("verify"):
         agreement = check(predictor, answers_of(original.predictor))

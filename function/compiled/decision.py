@@ -1,0 +1,157 @@
+"""Scores to a prediction: what each scikit-learn classifier makes of its decision function.
+
+A decision is built from plain data, a mapping with a `kind`, and holds no weights:
+
+| kind | scores | follows |
+|---|---|---|
+| labels | 1, or one per class | LinearClassifierMixin.predict; no probabilities |
+| softmax | one per class | LogisticRegression.predict_proba, three classes or more |
+| naive_bayes | one per class | _BaseNB.predict_proba |
+| one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
+| calibrated | those of every member | CalibratedClassifierCV.predict_proba |
+| constant | none | a classifier fitted on a single class |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import exp
+from typing import Any
+
+from function.compiled.probabilities import (
+    Probabilities,
+    clipped,
+    joint_to_probabilities,
+    logistic,
+    softmax,
+)
+from function.predictor import Prediction
+
+DecisionSpec = Mapping[str, Any]
+Decide = Callable[[Sequence[float], float], Prediction | None]
+"""Scores and a margin to a prediction, or to None where the two best are within the margin:
+rounding could then tip the label, and the caller comes back with scores summed in scikit-learn's
+own order and a margin below zero, which always gets an answer."""
+
+NEGLIGIBLE = 1e-6
+"""One-vs-rest probabilities are divided by their sum. Near zero the division magnifies rounding
+without bound (at exactly zero scikit-learn changes rule), so such a sum counts as undecided."""
+
+_make = tuple.__new__  # a third of the time of Prediction(...), which checks names and defaults
+
+
+def build_decision(spec: DecisionSpec, labels: Sequence[str]) -> Decide:
+    """Return the decision `spec` describes for classes named `labels`, in class order.
+
+    Raises ValueError for an unknown kind and KeyError for a missing member: a file's fault.
+    """
+    names = tuple(labels)
+    kind = spec["kind"]
+    if kind == "labels":
+        return _labels_only(names)
+    if kind == "softmax":
+        return _three_way_softmax(names) if len(names) == 3 else _by_score(names, softmax)
+    if kind == "naive_bayes":
+        return _by_score(names, joint_to_probabilities)
+    if kind == "one_vs_rest":
+        return _one_vs_rest(names, _LINKS[spec["link"]], spec["all_zero"] == "uniform")
+    if kind == "calibrated":
+        from function.compiled.calibration import build_calibrated
+
+        return _by_probability(names, build_calibrated(spec["members"], len(names)))
+    if kind == "constant":
+        return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
+    raise ValueError(f"unknown decision kind {kind!r}")
+
+
+_LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
+
+
+def _is_close(scores: Sequence[float], margin: float) -> bool:
+    ranked = sorted(scores)
+    return ranked[-1] - ranked[-2] <= margin
+
+
+def _labels_only(names: tuple[str, ...]) -> Decide:
+    def decide_sign(scores: Sequence[float], margin: float) -> Prediction | None:
+        if abs(scores[0]) <= margin:
+            return None
+        return Prediction(names[scores[0] > 0.0], None, None)
+
+    def decide_best(scores: Sequence[float], margin: float) -> Prediction | None:
+        if _is_close(scores, margin):
+            return None
+        return Prediction(names[scores.index(max(scores))], None, None)
+
+    return decide_sign if len(names) == 2 else decide_best
+
+
+def _by_score(names: tuple[str, ...], probabilities: Probabilities) -> Decide:
+    """The label of the best score, ties to the first class as in np.argmax."""
+
+    def decide(scores: Sequence[float], margin: float) -> Prediction | None:
+        if _is_close(scores, margin):
+            return None
+        best = scores.index(max(scores))
+        shares = tuple(probabilities(scores))
+        return Prediction(names[best], shares[best], shares)
+
+    return decide
+
+
+def _by_probability(names: tuple[str, ...], probabilities: Probabilities) -> Decide:
+    """The label of the best probability, which calibration can make another than the score's."""
+
+    def decide(scores: Sequence[float], margin: float) -> Prediction | None:
+        shares = tuple(probabilities(scores))
+        if _is_close(shares, margin):
+            return None
+        best = shares.index(max(shares))
+        return Prediction(names[best], shares[best], shares)
+
+    return decide
+
+
+def _three_way_softmax(names: tuple[str, ...]) -> Decide:
+    """`_by_score(names, softmax)` unrolled: negative, neutral, positive is the common case, and
+    this saves 0.9 of its 1.5 microseconds."""
+
+    def decide(scores: Sequence[float], margin: float) -> Prediction | None:
+        a, b, c = scores
+        best = max(a, b, c)
+        if (a + margin >= best) + (b + margin >= best) + (c + margin >= best) > 1:
+            return None
+        winner = 0 if a == best else 1 if b == best else 2
+        a, b, c = exp(a - best), exp(b - best), exp(c - best)
+        total = a + b + c
+        shares = (a / total, b / total, c / total)
+        return _make(Prediction, (names[winner], shares[winner], shares))
+
+    return decide
+
+
+def _one_vs_rest(names: tuple[str, ...], link: Callable[[float], float], uniform: bool) -> Decide:
+    """Each class's own probability, normalised; binary models have the second class's only."""
+
+    def decide_binary(scores: Sequence[float], margin: float) -> Prediction | None:
+        if abs(scores[0]) <= margin:
+            return None
+        positive = link(scores[0])
+        shares = (1.0 - positive, positive)
+        best = scores[0] > 0.0
+        return _make(Prediction, (names[best], shares[best], shares))
+
+    def normalised(scores: Sequence[float]) -> Sequence[float]:
+        shares = [link(score) for score in scores]
+        total = sum(shares)
+        if total == 0.0:
+            return [1.0 / len(shares)] * len(shares) if uniform else shares
+        return [share / total for share in shares]
+
+    def decide(scores: Sequence[float], margin: float) -> Prediction | None:
+        if margin >= 0.0 and sum([link(score) for score in scores]) < NEGLIGIBLE:
+            return None
+        return rank(scores, margin)
+
+    rank = _by_score(names, normalised)
+    return decide_binary if len(names) == 2 else decide

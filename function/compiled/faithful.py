@@ -1,0 +1,67 @@
+"""The faithful way from a text to its scores: in scikit-learn's own order, to the same bits.
+
+Columns ascending, value by value: CountVectorizer._count_vocab, TfidfTransformer.transform,
+sparsefuncs_fast.pyx, scipy's csr_matvecs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import log, sqrt
+
+from function.compiled.rows import COLUMN_MASK
+from function.compiled.vectorizer import Vectorizer, table_layout
+
+Feature = tuple[float, tuple[float, ...]]
+"""A term's value, beside its row of the table."""
+
+
+def build_features(vectorizer: Vectorizer, scores: int) -> Callable[[str], list[Feature]]:
+    """Return the function from a text to its line of the document-term matrix: the value of each
+    known term beside its row, columns ascending."""
+    rows_in, layout = vectorizer.vocabulary.rows_in, table_layout(scores)
+
+    def features(text: str) -> list[Feature]:
+        counts: dict[int, int] = {}
+        for column in sorted([row & COLUMN_MASK for row in rows_in(text)]):
+            counts[column] = counts.get(column, 0) + 1
+        rows = [layout.unpack_from(vectorizer.table, column * layout.size) for column in counts]
+        values = [
+            frequency(vectorizer, count) * row[0]
+            for count, row in zip(counts.values(), rows, strict=True)
+        ]
+        length, scale = _length(vectorizer.norm, values), vectorizer.scale
+        return [(value / length * scale, row) for value, row in zip(values, rows, strict=True)]
+
+    return features
+
+
+def add_up(features: Sequence[Feature], intercepts: Sequence[float]) -> list[float]:
+    """Return the decision function."""
+    scores = []
+    for column, intercept in enumerate(intercepts, start=1):
+        total = 0.0  # not sum(), see _length
+        for value, row in features:
+            total += value * row[column]
+        scores.append(total + intercept)
+    return scores
+
+
+def frequency(vectorizer: Vectorizer, count: int) -> float:
+    """Return what a term that occurs `count` times counts for."""
+    if vectorizer.binary:
+        return 1.0
+    return log(count) + 1.0 if vectorizer.sublinear else float(count)
+
+
+def _length(norm: str | None, values: Iterable[float]) -> float:
+    """The divisor that gives `values` unit norm; 1.0 leaves them, as scikit-learn does zeros."""
+    total = 0.0  # not sum(): since Python 3.12 it compensates, scikit-learn's loop does not
+    if norm == "l1":
+        for value in values:
+            total += abs(value)
+    elif norm == "l2":
+        for value in values:
+            total += value * value
+        total = sqrt(total)
+    return total or 1.0

@@ -1,0 +1,36 @@
+"""A decision function's scores to probabilities, each as scikit-learn or scipy rounds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import exp, log
+
+Probabilities = Callable[[Sequence[float]], Sequence[float]]
+
+
+def softmax(scores: Sequence[float]) -> list[float]:
+    """sklearn.utils.extmath.softmax for one row."""
+    best = max(scores)
+    powers = [exp(score - best) for score in scores]
+    total = sum(powers)
+    return [power / total for power in powers]
+
+
+def joint_to_probabilities(scores: Sequence[float]) -> list[float]:
+    """_BaseNB: exp(joint - logsumexp(joint)), whose rounding softmax does not share."""
+    best = max(scores)
+    evidence = log(sum([exp(score - best) for score in scores])) + best
+    return [exp(score - evidence) for score in scores]
+
+
+def logistic(score: float) -> float:
+    """scipy.special.expit, where an infinite exp(-score) gives 0.0."""
+    try:
+        return 1.0 / (1.0 + exp(-score))
+    except OverflowError:
+        return 0.0
+
+
+def clipped(score: float) -> float:
+    """SGDClassifier's probability for loss="modified_huber"."""
+    return (max(-1.0, min(1.0, score)) + 1.0) / 2.0

@@ -1,0 +1,123 @@
+"""The quick way from texts to scores: sums of packed rows, in fixed-point numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from math import sqrt
+
+from function.compiled.faithful import frequency
+from function.compiled.native import NativeVocabulary
+from function.compiled.pairs import PairVocabulary
+from function.compiled.rows import COLUMN_BITS, FIELD_BITS, FIELD_MASK, RowLayout
+from function.compiled.terms import TermVocabulary
+from function.compiled.vectorizer import Vectorizer, row_layout
+
+Scores = Sequence[float]
+Score = Callable[[Sequence[str]], list[Scores | None]]
+"""Texts to the scores of each; None for one that only the faithful way can answer."""
+
+Fields = Sequence[float]
+"""The sums of a text's terms, in units: of squares where texts are normed, then of each score. What
+may follow (the number of terms) is nobody's, hence no `strict=True` below."""
+
+MOST_TERMS = 4096
+"""So many of a text's terms can be added up; a longer text takes the faithful way. Room for more
+would be taken from what follows the point."""
+
+MOST_UNNORMALISED_TERMS = 512
+"""Without a norm the scores grow with the text and so does the rounding."""
+
+
+def build_score(vectorizer: Vectorizer, intercepts: Sequence[float]) -> Score:
+    """Return the quick way through one vectorizer, which must have units."""
+    finish, add_up = _build_finish(vectorizer, intercepts), _build_sums(vectorizer, len(intercepts))
+
+    def score(texts: Sequence[str]) -> list[Scores | None]:
+        return [None if fields is None else finish(fields) for fields in add_up(texts)]
+
+    return score
+
+
+def _build_sums(
+    vectorizer: Vectorizer, scores: int
+) -> Callable[[Sequence[str]], Iterable[Fields | None]]:
+    """Return what adds up the terms of each text."""
+    vocabulary, has_squares = vectorizer.vocabulary, vectorizer.norm == "l2"
+    most = MOST_TERMS if has_squares else MOST_UNNORMALISED_TERMS
+    if isinstance(vocabulary, NativeVocabulary):
+        return partial(
+            vocabulary.sums,
+            binary=vectorizer.binary,
+            sublinear=vectorizer.sublinear,
+            has_squares=has_squares,
+            most=most,
+        )
+    layout = row_layout(scores, vectorizer.norm, is_quick=True)
+    unpack, size, totals = layout.unpack, layout.sum_bytes, vocabulary.totals
+    settle = _build_settle(vectorizer, vocabulary, layout)
+
+    def add_up(texts: Sequence[str]) -> Iterator[Fields | None]:
+        for text, (total, again) in zip(texts, totals(texts), strict=True):
+            sums = unpack(total.to_bytes(size, "little"))
+            yield None if sums[-1] > most else settle(text, sums, again) if again else sums
+
+    return add_up
+
+
+def _build_settle(
+    vectorizer: Vectorizer, vocabulary: TermVocabulary | PairVocabulary, layout: RowLayout
+) -> Callable[[str, Fields, int], Fields | None]:
+    """Return what sets right the sums of a text with repeated terms."""
+    is_normed = vectorizer.norm == "l2"
+    count_place = COLUMN_BITS + FIELD_BITS * layout.fields
+
+    def add_squares(text: str, fields: Fields, again: int) -> Fields | None:
+        if again >> count_place > MOST_TERMS:  # its squares may have left their field
+            return None
+        # n squares were added for a term that occurs n times, and it is to have n * n.
+        squares, *scores = fields
+        return (squares + 2 * (again >> COLUMN_BITS & FIELD_MASK), *scores)
+
+    def count_anew(text: str, fields: Fields, again: int) -> Fields:
+        sums = [0.0] * layout.fields
+        for row, count in Counter(vocabulary.rows_in(text)).items():
+            value = frequency(vectorizer, count)
+            for place, own in enumerate(layout.fields_of(row)):
+                is_square = is_normed and place == 0
+                sums[place] += own * (value * value if is_square else value)
+        return sums
+
+    if vectorizer.binary or vectorizer.sublinear:
+        return count_anew
+    return add_squares if is_normed else lambda text, fields, again: fields
+
+
+def _build_finish(
+    vectorizer: Vectorizer, intercepts: Sequence[float]
+) -> Callable[[Fields], Scores]:
+    """Return what divides the sums by the text's norm and adds the intercepts. Nothing known gives
+    the intercepts, as the norm of nothing divides by 1."""
+    assert vectorizer.units is not None
+    unit, square_unit = vectorizer.units
+    weight = vectorizer.scale * unit
+
+    def divide_three(fields: Fields) -> Scores:
+        factor = weight / (sqrt(fields[0]) or 1.0)
+        return fields[1] * factor + i, fields[2] * factor + j, fields[3] * factor + k
+
+    def divide(fields: Fields) -> Scores:
+        factor = weight / (sqrt(fields[0]) or 1.0)
+        return [x * factor + bias for x, bias in zip(fields[1:], intercepts, strict=False)]
+
+    def leave(fields: Fields) -> Scores:
+        return [x * weight + bias for x, bias in zip(fields, intercepts, strict=False)]
+
+    if vectorizer.norm != "l2":
+        return leave
+    weight /= sqrt(square_unit)
+    if len(intercepts) != 3:
+        return divide
+    i, j, k = intercepts  # negative, neutral, positive: half the time of any number of classes
+    return divide_three

@@ -1,0 +1,68 @@
+"""A vocabulary of any kind of terms: a dictionary from the term to its row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+from function.compiled.analyzer import AnalyzerSpec, build_analyzer
+from function.compiled.rows import RowLayout
+
+
+class TermVocabulary:
+    """Finds a text's known terms; see rows.py for what a row is."""
+
+    kind = "terms"
+
+    def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
+        self._analyze = build_analyzer(spec)
+        self._rows = rows
+
+    def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Yield for each text two sums of its terms' rows: each as often as it occurs, and each as
+        often as two of its occurrences can be chosen, 0 where every term occurs once."""
+        analyze, get, zeros = self._analyze, self._rows.get, repeat(0)
+        for text in texts:
+            terms = analyze(text)
+            total = sum(map(get, terms, zeros))
+            yield total, 0 if len({*terms}) == len(terms) else self._sum_again(terms)
+
+    def _sum_again(self, terms: Sequence[str]) -> int:
+        get = self._rows.get
+        counted = [pair for pair in Counter(terms).items() if pair[1] > 1]
+        return sum([count * (count - 1) // 2 * get(term, 0) for term, count in counted])
+
+    def rows_in(self, text: str) -> list[int]:
+        """Return the rows of a text's known terms, repeats included, in any order."""
+        return [*filter(None, map(self._rows.get, self._analyze(text)))]
+
+    def terms(self) -> list[str]:
+        """Return the terms."""
+        return [*self._rows]
+
+    def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return what `from_parts` needs: JSON for the manifest, and contents by file name."""
+        separator = _absent_character(self._rows)
+        text = separator.join(self._rows).encode("utf-8", "surrogatepass")
+        rows = layout.to_bytes(self._rows.values())
+        return {"separator": separator}, {"terms": text, "rows": rows}
+
+    @classmethod
+    def from_parts(
+        cls, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes], separator: str
+    ) -> TermVocabulary:
+        """Return the vocabulary that `to_parts` took apart; ValueError where parts do not fit."""
+        terms = files["terms"].decode("utf-8", "surrogatepass").split(separator)
+        rows = layout.from_bytes(files["rows"])
+        return cls(spec, dict(zip(terms, rows, strict=True)))
+
+
+def _absent_character(terms: Mapping[str, int]) -> str:
+    """Return a character that is in no term, a newline if possible."""
+    used = set().union(*terms)
+    for character in chain("\n", map(chr, range(0x110000))):
+        if character not in used and not "\ud800" <= character <= "\udfff":
+            return character
+    raise ValueError("the vocabulary uses every character there is")

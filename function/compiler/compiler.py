@@ -1,0 +1,116 @@
+"""A fitted scikit-learn text classifier to the compiled predictor, or the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from function.compiled.linear import LinearPredictor
+from function.compiled.vectorizer import Vectorizer
+from function.compiler.classifiers import FittedClassifier, read_classifier
+from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
+from function.compiler.sklearn_names import NotCompilable, flatten
+from function.compiler.vectorizers import FittedVectorizer, read_vectorizers
+from function.compiler.verify import Agreement, Original, compare, probe_texts
+
+__all__ = ["NotCompilable", "check", "compile_model", "translate"]
+
+
+def compile_model(
+    model: Any, original: Original, *, labels: Mapping[str, str] | None = None
+) -> tuple[LinearPredictor, Agreement]:
+    """Compile `model` and check it against `original` on the probe texts.
+
+    `original` asks the model itself, whatever shape of input it wants, and answers with the same
+    label names as the compiled predictor: str(class), renamed by `labels` where it has an entry.
+    Raises NotCompilable, whose message is the reason, for parts the compiler does not cover and
+    where the two disagree.
+    """
+    predictor = translate(model, labels=labels)
+    return predictor, check(predictor, original)
+
+
+def check(predictor: LinearPredictor, original: Original) -> Agreement:
+    """Compare the two on the probe texts. Raises NotCompilable where they disagree."""
+    try:
+        agreement = compare(predictor, original, probe_texts(predictor))
+    except Exception as exc:
+        raise NotCompilable(f"the comparison on the probe texts fails: {exc}") from exc
+    if agreement.problem is not None:
+        raise NotCompilable(f"compiled and original disagree: {agreement.problem}")
+    return agreement
+
+
+def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearPredictor:
+    """Compile without the check. Raises NotCompilable."""
+    steps = flatten(model)
+    if not steps:
+        raise NotCompilable("the model is empty")
+    classifier = read_classifier(steps[-1])
+    vectorizers = read_vectorizers(steps[:-1])
+    columns = sum(len(vectorizer.kept) for vectorizer in vectorizers)
+    if any(len(weights) != columns for weights in classifier.weights):
+        raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
+    _settle_binarize(vectorizers, classifier)
+    return LinearPredictor(
+        labels=_name_classes(classifier.classes, labels or {}),
+        vectorizers=[*_join_weights(vectorizers, classifier)],
+        intercepts=classifier.intercepts,
+        decision=classifier.decision,
+        binarize=classifier.binarize,
+    )
+
+
+def _name_classes(classes: Sequence[Any], labels: Mapping[str, str]) -> tuple[str, ...]:
+    for value in classes:
+        if not isinstance(value, str | int):  # bool is an int
+            raise NotCompilable(f"the class {value!r} is a {type(value).__name__}, not str or int")
+    names = tuple(labels.get(str(value), str(value)) for value in classes)
+    if len(set(names)) < len(names):
+        raise NotCompilable(f"two classes share a label: {', '.join(names)}")
+    return names
+
+
+def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
+    """BernoulliNB's usual threshold of 0 asks only which terms are there: drop the weighting."""
+    if classifier.binarize != 0.0 or not all(map(_is_positive, vectorizers)):
+        return
+    classifier.binarize = None
+    for vectorizer in vectorizers:
+        vectorizer.binary, vectorizer.sublinear, vectorizer.norm = True, False, None
+        vectorizer.idf, vectorizer.scale = None, 1.0
+
+
+def _is_positive(vectorizer: FittedVectorizer) -> bool:
+    return vectorizer.scale > 0.0 and all(idf > 0.0 for idf in vectorizer.idf or ())
+
+
+def _join_weights(
+    vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier
+) -> Iterator[Vectorizer]:
+    """Lay each vectorizer's part of the weights beside its terms."""
+    start = 0
+    most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
+    for vectorizer in vectorizers:
+        stop = start + len(vectorizer.kept)
+        weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
+        yield pack_vectorizer(vectorizer, weights, most_rounding)
+        start = stop
+
+
+def _is_faithful(classifier: FittedClassifier) -> bool:
+    """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
+    probabilities divided by a sum that may be next to nothing."""
+    decision = classifier.decision
+    is_clipped = decision.get("link") == "clipped" and len(classifier.classes) > 2
+    return classifier.binarize is not None or bool(decision.get("faithful")) or is_clipped
+
+
+def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:
+    """Give the terms that feature selection dropped a weight of 0.0; the norm needs them."""
+    if len(weights) == len(vectorizer.terms):
+        return weights
+    full = [0.0] * len(vectorizer.terms)
+    for column, weight in zip(vectorizer.kept, weights, strict=True):
+        full[column] = weight
+    return full

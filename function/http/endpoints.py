@@ -1,0 +1,111 @@
+"""The operations themselves: each takes the service and the request's body, and returns JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from function import __version__
+from function.model.cache import ModelCache
+from function.model.loading import LoadedModel
+from function.protocols import sentiment
+from function.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """What every endpoint works with."""
+
+    settings: Settings
+    models: ModelCache
+    operations: list[dict[str, str]]  # every path, method and summary, as ``/`` shows them
+
+    def model(self) -> LoadedModel:
+        """The model, waiting for it if need be; raises ModelUnavailable (503)."""
+        return self.models.get(self.settings.load_timeout_seconds)
+
+
+Body = dict[str, Any] | str
+Endpoint = Callable[[Service, bytes], Body]
+"""From a request's body to the response's: an object to render, or JSON that is rendered."""
+
+
+def index(service: Service, body: bytes) -> dict[str, Any]:
+    """What this service is and where its operations are."""
+    return {
+        "service_name": service.settings.service_name,
+        "version": __version__,
+        "endpoints": service.operations,
+    }
+
+
+def health(service: Service, body: bytes) -> dict[str, Any]:
+    """Always answers while the process lives; asking loads nothing."""
+    models = service.models
+    status = "loading" if models.loading else "unhealthy" if models.failed else "healthy"
+    return {
+        "status": status,
+        "model_loaded": models.model is not None,
+        "service_name": service.settings.service_name,
+        "version": __version__,
+    }
+
+
+def live(service: Service, body: bytes) -> dict[str, Any]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+def ready(service: Service, body: bytes) -> dict[str, Any]:
+    """200 once the model has answered a prediction; asking starts the load, never waits for it."""
+    if service.models.model is None:
+        service.models.start()
+        raise service.models.unavailable()
+    return {"status": "ready"}
+
+
+def predict(service: Service, body: bytes) -> str:
+    """Classify one text."""
+    text, with_scores = sentiment.parse_predict(body, service.settings)
+    model = service.model()
+    prediction = model.predictor.predict((text,))[0]
+    labels = model.predictor.labels if with_scores else None
+    return sentiment.render_prediction(text, prediction, model.lineage.shown_version, labels)
+
+
+def predict_batch(service: Service, body: bytes) -> str:
+    """Classify up to MAX_BATCH_SIZE texts, answered in input order."""
+    texts, with_scores = sentiment.parse_batch(body, service.settings)
+    model = service.model()
+    predictions = model.predictor.predict(texts)
+    labels = model.predictor.labels if with_scores else None
+    version = model.lineage.shown_version
+    return sentiment.render_batch(texts, predictions, version, labels)
+
+
+def models_info(service: Service, body: bytes) -> dict[str, Any]:
+    """The loaded model's lineage, engine and load timings; loads it if need be."""
+    model = service.model()
+    lineage = model.lineage
+    return {
+        "model_name": lineage.model_name,
+        "version": lineage.version,
+        "run_id": lineage.run_id,
+        "model_id": lineage.model_id,
+        "model_uri": lineage.model_uri,
+        "stage": lineage.stage,
+        "aliases": list(lineage.aliases),
+        "loaded_at": model.loaded_at,
+        "engine": model.predictor.engine,
+        "not_compiled": model.not_compiled,
+        "labels": model.predictor.labels,
+        "signature": lineage.details.get("signature"),
+        "flavours": lineage.details.get("flavours"),
+        "mlflow_version": lineage.details.get("mlflow_version"),
+        "size_bytes": lineage.details.get("size_bytes"),
+        "terms": getattr(model.predictor, "terms", None),
+        "native": getattr(model.predictor, "native", None),
+        "digest": lineage.details.get("digest"),
+        "load_timings_seconds": model.timings_seconds,
+    }

@@ -1,0 +1,43 @@
+"""The one list of paths: path -> method -> operation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from function.http import endpoints
+from function.http.endpoints import Endpoint
+
+
+class Operation(NamedTuple):
+    """An endpoint as a client sees it."""
+
+    endpoint: Endpoint
+    summary: str
+
+
+ROUTES: dict[str, dict[str, Operation]] = {
+    "/": {"GET": Operation(endpoints.index, "What this service is and offers")},
+    "/health": {"GET": Operation(endpoints.health, "Status, always 200 while the process lives")},
+    "/health/live": {"GET": Operation(endpoints.live, "Liveness probe")},
+    "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},
+    "/models/info": {"GET": Operation(endpoints.models_info, "The loaded model and its lineage")},
+    "/predict": {"POST": Operation(endpoints.predict, "Classify one text")},
+    "/predict_batch": {"POST": Operation(endpoints.predict_batch, "Classify several texts")},
+}
+
+
+def allowed_methods(operations: dict[str, Operation]) -> str:
+    """The ``Allow`` header of a path: HEAD comes with GET, OPTIONS with everything."""
+    methods = [*operations, "OPTIONS"]
+    if "GET" in operations:
+        methods.append("HEAD")
+    return ", ".join(sorted(methods))
+
+
+def directory() -> list[dict[str, str]]:
+    """Every operation, as ``GET /`` lists them."""
+    return [
+        {"method": method, "path": path, "summary": operation.summary}
+        for path, operations in ROUTES.items()
+        for method, operation in operations.items()
+    ]

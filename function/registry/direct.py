@@ -1,0 +1,105 @@
+"""A model straight from an MLflow server or a folder, where mlflow would do nothing else.
+
+The quick way of a load, and all or nothing: it serves a scikit-learn model in a skops file,
+behind the server's artifact proxy or in a folder that is there. Whatever else turns up raises
+NeedsMlflow, and mlflow starts over: the answer and the error messages are then its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from function.errors import ModelLoadError
+from function.registry import modelfile, skopsfile, versions
+from function.registry.connection import NeedsMlflow
+from function.registry.lineage import Lineage
+from function.registry.tracking import TrackingServer
+
+
+class DirectSource:
+    """As the functions of ``registry``, without mlflow; a context manager that hangs up."""
+
+    def __init__(self) -> None:
+        self._tracking_uri = ""
+        self._server: TrackingServer | None = None
+
+    def __enter__(self) -> DirectSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    def connect(self, tracking_uri: str, model_uri: str) -> None:
+        """Check that the server is one to ask; a folder needs none."""
+        if model_uri.startswith("runs:/"):
+            raise NeedsMlflow("a run's files are mlflow's to find")
+        if model_uri.startswith("models:/"):
+            with _exactly():
+                self._server = TrackingServer(tracking_uri)
+
+    def resolve(self, model_uri: str) -> Lineage:
+        """As versions.resolve."""
+        with _exactly():
+            return versions.resolve(self._connected, model_uri)
+
+    def download(self, lineage: Lineage, workspace: str) -> Path:
+        """Bring the model's files into ``workspace``; a folder that is here is used as it is."""
+        with _exactly():
+            location = lineage.source
+            if location.startswith("models:/"):
+                location = self._connected().location(location)
+            return _local_folder(location) or self._fetched(location, Path(workspace))
+
+    def identify(self, lineage: Lineage, folder: Path) -> Lineage:
+        """As versions.identify, with what the model's MLmodel file says."""
+        details = modelfile.read(folder)
+        with _exactly():
+            return versions.identify(self._connected, lineage, details)
+
+    def _connected(self) -> TrackingServer:
+        if self._server is None:
+            raise NeedsMlflow("no server is connected")
+        return self._server
+
+    def _fetched(self, location: str, folder: Path) -> Path:
+        """The MLmodel file first: it says whether the rest is worth fetching."""
+        server = self._connected()
+        server.save(location, "MLmodel", folder)
+        _refuse_other_formats(folder)
+        for path in server.files(location):
+            if path != "MLmodel":
+                server.save(location, path, folder)
+        return folder
+
+
+def _local_folder(location: str) -> Path | None:
+    """The folder that ``location`` names, as mlflow's LocalArtifactRepository reads it."""
+    parts = urlsplit(location)
+    if parts.scheme not in ("", "file") or parts.netloc:
+        return None
+    folder = Path(url2pathname(parts.path if parts.scheme else location))
+    if not folder.is_dir():
+        raise NeedsMlflow("the folder is not here")
+    _refuse_other_formats(folder)
+    return folder
+
+
+def _refuse_other_formats(folder: Path) -> None:
+    if skopsfile.find(folder) is None:
+        raise NeedsMlflow("the model is no plain skops file")
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    """Whatever else goes wrong on the way, mlflow may know better, or says it in its own words."""
+    try:
+        yield
+    except (ModelLoadError, NeedsMlflow):
+        raise
+    except Exception as exc:
+        raise NeedsMlflow(f"{type(exc).__name__} on the quick way") from exc

@@ -1,0 +1,142 @@
+"""MLflow's REST API, as far as finding a model version and fetching its files takes it.
+
+https://mlflow.org/docs/latest/api_reference/rest-api.html; the artifact proxy is what
+``mlflow.store.artifact.mlflow_artifacts_repo`` asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from function.registry.connection import Connection, NeedsMlflow
+
+_API = "/api/2.0/mlflow"
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+# mlflow keeps prompts among the registered models, and finds none by such a name.
+_PROMPT_TAG = "mlflow.prompt.is_prompt"
+
+
+class Version(NamedTuple):
+    """A model version, the fields as ``mlflow.entities.model_registry.ModelVersion`` has them."""
+
+    name: str
+    version: str
+    run_id: str | None
+    current_stage: str
+    source: str
+    aliases: list[str]
+
+
+class LoggedModel(NamedTuple):
+    """A logged model, the fields as ``mlflow.entities.LoggedModel`` has them."""
+
+    name: str
+    model_id: str
+    source_run_id: str
+    artifact_location: str
+
+
+class TrackingServer:
+    """A versions.Client that answers what ``mlflow.MlflowClient`` does, and fetches files.
+
+    Raises as Connection does, and KeyError, TypeError or ValueError for JSON of another shape.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._connection = Connection(tracking_uri)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def get_model_version(self, name: str, version: str) -> Version:
+        """GET mlflow/model-versions/get."""
+        found = self._connection.get(f"{_API}/model-versions/get", name=name, version=version)
+        return _version(found["model_version"])
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> Version:
+        """GET mlflow/registered-models/alias."""
+        found = self._connection.get(f"{_API}/registered-models/alias", name=name, alias=alias)
+        return _version(found["model_version"])
+
+    def get_latest_versions(self, name: str, stages: list[str] | None) -> Sequence[Version]:
+        """POST mlflow/registered-models/get-latest-versions; of every stage where none is given."""
+        question = {"name": name, **({"stages": stages} if stages else {})}
+        path = f"{_API}/registered-models/get-latest-versions"
+        return _versions(self._connection.post(path, question))
+
+    def search_model_versions(
+        self, filter_string: str, max_results: int = 10_000
+    ) -> Sequence[Version]:
+        """GET mlflow/model-versions/search, the first page."""
+        query: dict[str, str | int] = {"filter": filter_string, "max_results": max_results}
+        return _versions(self._connection.get(f"{_API}/model-versions/search", **query))
+
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """GET mlflow/logged-models/<id>."""
+        found = self._connection.get(f"{_API}/logged-models/{model_id}")["model"]["info"]
+        names = ("name", "model_id", "source_run_id", "artifact_uri")
+        return LoggedModel(*(found.get(name, "") for name in names))
+
+    def location(self, source: str) -> str:
+        """Where the files of ``models:/name/version`` or ``models:/m-<id>`` are.
+
+        GET mlflow/model-versions/get-download-uri, followed as mlflow's
+        ModelsArtifactRepository follows it: a version's may be those of a logged model.
+        """
+        name, of_version, version = source.removeprefix("models:/").partition("/")
+        if of_version:
+            path = f"{_API}/model-versions/get-download-uri"
+            found: str = self._connection.get(path, name=name, version=version)["artifact_uri"]
+            if not found.startswith("models:/m-"):
+                return found
+            name = found.removeprefix("models:/")
+        return self.get_logged_model(name).artifact_location
+
+    def files(self, location: str) -> list[str]:
+        """Every file below ``location``, relative to it: GET mlflow-artifacts/artifacts?path=."""
+        return list(self._files(_root(location), ""))
+
+    def save(self, location: str, path: str, folder: Path) -> None:
+        """Fetch one of the files into ``folder``: GET mlflow-artifacts/artifacts/<path>."""
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._connection.save(f"{_ARTIFACTS}/{_root(location)}/{path}", file)
+
+    def _files(self, root: str, folder: str) -> Iterator[str]:
+        for item in self._connection.get(_ARTIFACTS, path=root + folder).get("files", []):
+            name = item["path"]
+            if "/" in name or name in ("", ".", ".."):
+                raise NeedsMlflow("the server lists a file outside the model")
+            if item["is_dir"]:
+                yield from self._files(root, f"{folder}/{name}")
+            else:
+                yield f"{folder}/{name}".removeprefix("/")
+
+
+def _root(location: str) -> str:
+    """A folder's path within the artifact store; only the tracking server's own is asked."""
+    parts = urlsplit(location)
+    root = parts.path.strip("/")
+    if parts.scheme != "mlflow-artifacts" or parts.netloc or not root:
+        raise NeedsMlflow(f"the files are in {parts.scheme or 'a folder'}, not behind the server")
+    return root
+
+
+def _versions(answer: dict[str, Any]) -> list[Version]:
+    return [_version(found) for found in answer.get("model_versions", [])]
+
+
+def _version(found: dict[str, Any]) -> Version:
+    if any(tag["key"] == _PROMPT_TAG for tag in found.get("tags", [])):
+        raise NeedsMlflow("a prompt is no model")
+    return Version(
+        name=found["name"],
+        version=found["version"],
+        run_id=found.get("run_id"),
+        current_stage=found.get("current_stage", ""),
+        source=found.get("source", ""),
+        aliases=found.get("aliases", []),
+    )
