@@ -413,7 +413,7 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    "function.model.compiled._native.Index", sizeof(Index), 0, Py_TPFLAGS_DEFAULT, slots,
+    "function.compiled._native.Index", sizeof(Index), 0, Py_TPFLAGS_DEFAULT, slots,
 };
 
 static int execute(PyObject *module)
