@@ -2,16 +2,15 @@
 
 ``severity``, ``message`` and ``time`` are what Cloud Logging, Loki and Elastic pick up by
 themselves. Request records are written without the ``logging`` module, which costs more than
-the prediction they tell of; what libraries log through it is rendered the same way.
+the prediction they tell of; what libraries log through it comes out the same way (libraries.py).
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
-import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from function.settings import LOG_LEVELS
@@ -26,17 +25,12 @@ class JsonLog:
     def __init__(self, level: str, service_name: str) -> None:
         self._written = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
         self._service = _encode(service_name)
+        output.tell_dropped_with(self._dropped)
 
     def write(self, severity: str, message: str, **fields: Any) -> None:
         """Write one record; ``fields`` that are None are left out."""
-        if severity not in self._written:
-            return
-        given = {key: value for key, value in fields.items() if value is not None}
-        more = f",{_encode(given)[1:-1]}" if given else ""
-        output.write(
-            f'{{"time":"{timestamp()}","severity":"{severity}","message":{_encode(message)},'
-            f'"service":{self._service}{more}}}\n'
-        )
+        if severity in self._written:
+            output.write(self._render(severity, message, fields))
 
     def request(
         self,
@@ -46,7 +40,7 @@ class JsonLog:
         path: str,
         status: int,
         seconds: float,
-        **fields: Any,
+        fields: Mapping[str, Any],
     ) -> None:
         """Write the record of one answered request.
 
@@ -64,35 +58,35 @@ class JsonLog:
             f'"status":{status},"duration_ms":{seconds * 1000:.3f}{more}}}\n'
         )
 
+    def _render(self, severity: str, message: str, fields: Mapping[str, Any]) -> str:
+        given = {key: value for key, value in fields.items() if value is not None}
+        more = f",{_encode(given)[1:-1]}" if given else ""
+        return (
+            f'{{"time":"{timestamp()}","severity":"{severity}","message":{_encode(message)},'
+            f'"service":{self._service}{more}}}\n'
+        )
+
+    def _dropped(self, count: int) -> str:
+        message = "log records were dropped: nobody read them in time"
+        return self._render("WARNING", message, {"dropped": count})
+
     def failure(self, message: str, exc: BaseException, **fields: Any) -> None:
         """Write an ERROR with the whole traceback of ``exc``, causes included."""
+        import traceback
+
         trace = without_credentials("".join(traceback.format_exception(exc)))
         self.write("ERROR", message, **fields, stack_trace=trace)
 
     def request_failure(self, message: str, exc: BaseException, **fields: Any) -> None:
         """As ``failure``, without the exceptions' own messages: these may quote the request."""
+        import traceback
+
         links: list[str] = []
         link: BaseException | None = exc
         while link is not None:
             links.append("".join(traceback.format_tb(link.__traceback__)) + type(link).__name__)
             link = link.__cause__ or link.__context__
         self.write("ERROR", message, **fields, stack_trace="\n\n".join(reversed(links)))
-
-
-class LibraryHandler(logging.Handler):
-    """Renders what libraries log (mlflow, gunicorn, warnings) as records of the same shape."""
-
-    def __init__(self, log: JsonLog) -> None:
-        super().__init__(level=logging.WARNING)
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        severity = record.levelname if record.levelname in LOG_LEVELS else "WARNING"
-        fields: dict[str, Any] = {"logger": record.name}
-        if record.exc_info:
-            trace = "".join(traceback.format_exception(*record.exc_info))
-            fields["stack_trace"] = without_credentials(trace)
-        self._log.write(severity, without_credentials(record.getMessage()), **fields)
 
 
 _USERINFO = re.compile(r"//[^/@\s]+@")

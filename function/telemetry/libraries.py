@@ -1,0 +1,35 @@
+"""What libraries say through ``logging`` and ``warnings``, as records of the service's own shape.
+
+A module of its own, since a process that serves a compiled model needs no ``logging``.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from function.settings import LOG_LEVELS
+from function.telemetry.logs import JsonLog, without_credentials
+
+
+def capture(log: JsonLog) -> None:
+    """From now on, write what libraries (mlflow, gunicorn) log and warn of to ``log``."""
+    logging.basicConfig(handlers=[LibraryHandler(log)], force=True)
+    logging.captureWarnings(True)
+
+
+class LibraryHandler(logging.Handler):
+    """Hands what is logged at WARNING or above to a JsonLog."""
+
+    def __init__(self, log: JsonLog) -> None:
+        super().__init__(level=logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        severity = record.levelname if record.levelname in LOG_LEVELS else "WARNING"
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            trace = "".join(traceback.format_exception(*record.exc_info))
+            fields["stack_trace"] = without_credentials(trace)
+        self._log.write(severity, without_credentials(record.getMessage()), **fields)
