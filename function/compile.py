@@ -6,7 +6,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from function import __version__
@@ -70,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(model_uri: str, output: str, texts_file: str | None) -> None:
-    settings = replace(settings_or_exit(), model_uri=model_uri)
+    settings = settings_or_exit().replace(model_uri=model_uri)
     texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
     report = _Report()
     report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
@@ -108,7 +107,7 @@ def _summary(agreement: Agreement) -> str:
 
 
 def _facts(original: Original) -> dict[str, object]:
-    facts = {**asdict(original.lineage), "compiled_at": timestamp(), "compiled_by": __version__}
+    facts = {**original.lineage._asdict(), "compiled_at": timestamp(), "compiled_by": __version__}
     facts.pop("source")  # a place on the machine that compiled
     return facts
 

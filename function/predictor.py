@@ -26,6 +26,11 @@ class Predictor(Protocol):
         """``compiled``, ``sklearn`` or ``pyfunc``."""
 
     @property
+    def quick_bytes(self) -> int:
+        """The largest request that is answered within a millisecond or so, in bytes of its body;
+        0 where none is."""
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """The class names in the order of ``Prediction.scores``; None where unknown."""
 

@@ -6,45 +6,40 @@ The README's table is rendered from here, so a setting exists everywhere or nowh
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Self
 
 from function.errors import InvalidSetting
 
-# Beyond the threads for requests: probes must be answered while every other thread is busy.
+# Under Functions Framework, beyond the threads for requests: probes must be answered while every
+# other thread is busy.
 PROBE_THREADS = 4
-# A compiled model is there within milliseconds, and then Python answers one request at a time:
-# more threads than these few only take memory, and the interpreter's lock from each other.
-MOST_THREADS_FOR_COMPILED = 8
+# Python runs one compiled prediction at a time: more threads only take the lock from each other.
+MOST_THREADS_FOR_COMPILED = 4
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-def setting(
-    default: Any,
-    help: str,
-    *,
-    unit: str = "",
-    minimum: float | None = None,
-    maximum: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare one setting; the environment variable is the field's name in capitals."""
-    return field(
-        default=default,
-        metadata={
-            "help": help,
-            "unit": unit,
-            "minimum": minimum,
-            "maximum": maximum,
-            "choices": choices,
-        },
-    )
+class Setting(NamedTuple):
+    """One setting's default, help, unit, bounds (both inclusive) and choices."""
+
+    default: Any
+    help: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+def setting(default: Any, help: str, **rules: Any) -> Any:
+    """Declare one; the environment variable is the field's name in capitals."""
+    return Setting(default, help, **rules)
+
+
 class Settings:
-    """The service's settings, immutable once read."""
+    """The service's settings, immutable once read.
+
+    No dataclass: importing that module costs a cold start a tenth of its time.
+    """
 
     mlflow_tracking_uri: str = setting(
         "sqlite:///mlflow.db",
@@ -91,10 +86,46 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests answered at a time (at most 8 where `COMPILED_MODEL` is set); more wait their"
-        " turn, or, while the model loads, are told to come back",
+        "Requests that call the model at a time (at most 4 where it is compiled)",
         unit="requests",
         minimum=1,
+    )
+    max_queue: int = setting(
+        256,
+        "Requests that wait for their turn; one more is answered 503 at once"
+        " (`python -m function.serve`)",
+        unit="requests",
+        minimum=0,
+    )
+    request_timeout_seconds: float = setting(
+        75.0,
+        "Longest that a request waits and is worked on before it is answered 503"
+        " (`python -m function.serve`)",
+        unit="seconds",
+        minimum=0.1,
+        maximum=3600,
+    )
+    read_timeout_seconds: float = setting(
+        10.0,
+        "Longest that a request may stall while it arrives before it is answered 408, or its answer"
+        " while it leaves (`python -m function.serve`)",
+        unit="seconds",
+        minimum=0.1,
+        maximum=3600,
+    )
+    max_connections: int = setting(
+        2048,
+        "Connections kept open; beyond them the one that is idle longest is closed"
+        " (`python -m function.serve`)",
+        unit="connections",
+        minimum=1,
+    )
+    max_connection_age_seconds: float = setting(
+        0.0,
+        "Age after which a connection's next answer ends it, so that clients spread over new pods;"
+        " 0 keeps it (`python -m function.serve`)",
+        unit="seconds",
+        minimum=0,
     )
     drain_seconds: int = setting(
         30,
@@ -105,6 +136,23 @@ class Settings:
     host: str = setting("0.0.0.0", "Address to listen on")
     port: int = setting(8080, "Port to listen on", minimum=1, maximum=65_535)
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        values = dict(zip(_SPECS, given, strict=False)) | named
+        if unknown := values.keys() - _SPECS.keys():
+            raise TypeError(f"no such settings: {sorted(unknown)}")
+        for name, (_, spec) in _SPECS.items():
+            self.__dict__[name] = values.get(name, spec.default)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("settings do not change; make others with replace()")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Settings) and self.__dict__ == other.__dict__
+
+    def replace(self, **changes: Any) -> Self:
+        """The same settings but for ``changes``."""
+        return type(self)(**self.__dict__ | changes)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the settings; a variable that is unset or empty keeps its default.
@@ -113,19 +161,18 @@ class Settings:
         """
         source = os.environ if environ is None else environ
         given: dict[str, Any] = {}
-        for spec in fields(cls):
-            text = source.get(spec.name.upper(), "").strip()
+        for name, (type_name, spec) in _SPECS.items():
+            text = source.get(name.upper(), "").strip()
             if text:
-                given[spec.name] = _parse(spec.name.upper(), text, spec.type, spec.metadata)
+                given[name] = _parse(name.upper(), text, type_name, spec)
         settings = cls(**given)
         settings.label_names()
         return settings
 
     @property
     def threads(self) -> int:
-        """How many requests the server hands to Python at a time."""
-        threads = self.max_concurrency + PROBE_THREADS
-        return min(threads, MOST_THREADS_FOR_COMPILED) if self.compiled_model else threads
+        """How many requests Functions Framework's server hands to Python at a time."""
+        return self.max_concurrency + PROBE_THREADS
 
     def label_names(self) -> dict[str, str]:
         """``LABELS`` as a mapping from the model's class (as text) to the name to show."""
@@ -139,6 +186,16 @@ class Settings:
         return names
 
 
+_SPECS: dict[str, tuple[str, Setting]] = {
+    name: (type_name, vars(Settings)[name]) for name, type_name in Settings.__annotations__.items()
+}
+
+
+def specs() -> Iterator[tuple[str, Setting]]:
+    """Each setting's variable and declaration, in the order they are documented."""
+    return ((name.upper(), spec) for name, (_, spec) in _SPECS.items())
+
+
 def settings_or_exit() -> Settings:
     """The settings from the environment; a bad one ends the process with one line (status 1)."""
     try:
@@ -147,45 +204,42 @@ def settings_or_exit() -> Settings:
         raise SystemExit(str(exc)) from None
 
 
-def _parse(name: str, text: str, type_name: Any, rules: Mapping[str, Any]) -> Any:
+def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:
     if type_name == "str":
-        value: Any = text.upper() if rules["choices"] else text
-        if rules["choices"] and value not in rules["choices"]:
-            raise InvalidSetting(name, text, f"one of {', '.join(rules['choices'])}")
+        value: Any = text.upper() if spec.choices else text
+        if spec.choices and value not in spec.choices:
+            raise InvalidSetting(name, text, f"one of {', '.join(spec.choices)}")
         return value
     number = int if type_name == "int" else float
-    expected = _expected(number, rules)
+    expected = _expected(number, spec)
     try:
         value = number(text)
         if not text.isascii() or "_" in text:  # Python's own liberties: 1_000, other digits
             raise ValueError
     except ValueError:
         raise InvalidSetting(name, text, expected) from None
-    low, high = rules["minimum"], rules["maximum"]
+    low, high = spec.minimum, spec.maximum
     if not (low is None or value >= low) or not (high is None or value <= high) or value - value:
         raise InvalidSetting(name, text, expected)  # value - value is NaN for NaN and infinity
     return value
 
 
-def _expected(number: type, rules: Mapping[str, Any]) -> str:
+def _expected(number: type, spec: Setting) -> str:
     kind = "a whole number" if number is int else "a number"
-    unit = f" of {rules['unit']}" if rules["unit"] else ""
-    if rules["maximum"] is not None:
-        return f"{kind}{unit} from {rules['minimum']} to {rules['maximum']}"
-    return f"{kind}{unit}, at least {rules['minimum']}" if rules["minimum"] is not None else kind
+    unit = f" of {spec.unit}" if spec.unit else ""
+    if spec.maximum is not None:
+        return f"{kind}{unit} from {spec.minimum} to {spec.maximum}"
+    return f"{kind}{unit}, at least {spec.minimum}" if spec.minimum is not None else kind
 
 
 def markdown_table() -> str:
     """The settings as the Markdown table that the README shows."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for spec in fields(Settings):
+    for name, spec in specs():
         default = f"`{spec.default}`" if spec.default != "" else "*(empty)*"
-        unit = f" ({spec.metadata['unit']})" if spec.metadata["unit"] else ""
-        choices = spec.metadata["choices"]
-        one_of = f": {', '.join(choices)}" if choices else ""
-        rows.append(
-            f"| `{spec.name.upper()}` | {default} | {spec.metadata['help']}{one_of}{unit} |"
-        )
+        unit = f" ({spec.unit})" if spec.unit else ""
+        one_of = f": {', '.join(spec.choices)}" if spec.choices else ""
+        rows.append(f"| `{name}` | {default} | {spec.help}{one_of}{unit} |")
     return "\n".join(rows) + "\n"
 
 

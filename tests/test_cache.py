@@ -20,12 +20,13 @@ class Echo:
 
     engine = "echo"
     labels = None
+    quick_bytes = 0
 
     def predict(self, texts: object) -> list[Prediction]:
         return []
 
 
-LOADED = LoadedModel(Echo(), Lineage("models:/m/1", "models:/m/1"), {})
+LOADED = LoadedModel(Echo(), Lineage("models:/m/1", "models:/m/1"), {}, None, "now")
 
 
 class Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import functools
 import re
 import shutil
@@ -17,7 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from function.http.routes import ROUTES
-from function.settings import Settings
+from function.settings import Settings, specs
 from tests.manifests import Manifest, parse
 from tests.manifests.knative import KnativeService, RevisionSpec, TrafficPatch
 from tests.manifests.kubernetes import (
@@ -149,7 +148,7 @@ def test_what_knative_would_refuse_or_ignore_is_refused(path: str, value: Any) -
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_variables_are_settings_or_mlflow_credentials(overlay: str) -> None:
-    known = {spec.name.upper() for spec in dataclasses.fields(Settings)}
+    known = {name for name, _ in specs()}
     assert environment(overlay).keys() <= known | CREDENTIALS
     settings(overlay)  # and the values are good ones
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from function.errors import InvalidSetting
-from function.settings import Settings, markdown_table
+from function.settings import Settings, markdown_table, specs
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,4 +85,4 @@ def test_labels_map_classes_to_names() -> None:
 
 def test_the_readme_has_the_settings_table_and_every_setting_has_help() -> None:
     assert markdown_table() in (ROOT / "README.md").read_text()
-    assert all(spec.metadata["help"] for spec in fields(Settings))
+    assert all(spec.help for _, spec in specs())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
 from function.compiled.native import NativeVocabulary
@@ -15,8 +14,7 @@ from function.compiled.terms import TermVocabulary
 Vocabulary = TermVocabulary | PairVocabulary | NativeVocabulary
 
 
-@dataclass(frozen=True, slots=True)
-class Vectorizer:
+class Vectorizer(NamedTuple):
     """What turns a text into its part of the scores, the quick way and the faithful one."""
 
     analyzer: AnalyzerSpec

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from function.errors import ModelUnavailable, ServiceError, UnusableModel
+from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
 from function.model.loading import LoadedModel, LoadFailure
 
 Load = Callable[[], LoadedModel]
@@ -89,6 +89,12 @@ class ModelCache:
                 self._attempt = threading.Event()
                 threading.Thread(target=self._run, name="model-load", daemon=True).start()
             return self._attempt
+
+    def load_now(self) -> None:
+        """Load in the calling thread, before there are others; raises ModelLoadError."""
+        self._run()
+        if self._failure is not None:
+            raise ModelLoadError(self._failure.detail)
 
     def unavailable(self) -> ModelUnavailable:
         """Why there is no model right now, as a readiness probe is told: always a 503."""

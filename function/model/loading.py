@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
 from function.model.sources import Stages, from_folder, from_registry
 from function.predictor import Predictor
 from function.registry.lineage import Lineage
 from function.settings import Settings
+from function.telemetry import start
 from function.telemetry.logs import JsonLog, timestamp
 
 
@@ -20,8 +21,7 @@ class LoadFailure(Exception):
         self.answer = answer
 
 
-@dataclass(frozen=True)
-class LoadedModel:
+class LoadedModel(NamedTuple):
     """A model that has answered a prediction.
 
     ``timings_seconds`` are by stage, in order; ``not_compiled`` is why the engine is not the
@@ -31,8 +31,8 @@ class LoadedModel:
     predictor: Predictor
     lineage: Lineage
     timings_seconds: dict[str, float]
-    not_compiled: str | None = None
-    loaded_at: str = field(default_factory=timestamp)
+    not_compiled: str | None
+    loaded_at: str
 
 
 def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
@@ -54,6 +54,7 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
             timings_seconds=stages.seconds,
         )
         raise LoadFailure(_answer(exc, settings.load_retry_seconds)) from exc
+    start.mark("model_loaded")
     log.write(
         "INFO",
         "model loaded",
@@ -70,7 +71,7 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
 def _load(settings: Settings, stages: Stages) -> LoadedModel:
     source = from_folder if settings.compiled_model else from_registry
     predictor, lineage, not_compiled = source(settings, stages)
-    return LoadedModel(predictor, lineage, stages.seconds, not_compiled)
+    return LoadedModel(predictor, lineage, stages.seconds, not_compiled, timestamp())
 
 
 def _answer(exc: BaseException, retry_after_seconds: float) -> ServiceError:

@@ -48,6 +48,7 @@ class OriginalPredictor:
     """
 
     engine = "original"
+    quick_bytes = 0
 
     def __init__(
         self, model: Any, names: Mapping[str, str], column: str, classes: list[Any] | None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class Lineage:
+class Lineage(NamedTuple):
     """One model version's origin; None where the source does not know.
 
     ``source`` is what to download; ``stage`` and ``aliases`` are as of loading.
@@ -21,17 +21,16 @@ class Lineage:
     model_id: str | None = None
     stage: str | None = None
     aliases: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Lineage:
-        """A lineage from what ``dataclasses.asdict`` made of one, read back from JSON.
+        """A lineage from what ``_asdict`` made of one, read back from JSON.
 
         What is no field of a lineage goes into its details.
         """
-        known = {spec.name for spec in fields(cls)}
-        given = {name: value for name, value in facts.items() if name in known}
-        more = {name: value for name, value in facts.items() if name not in known}
+        given = {name: value for name, value in facts.items() if name in cls._fields}
+        more = {name: value for name, value in facts.items() if name not in cls._fields}
         given["aliases"] = tuple(given.get("aliases", ()))
         given["details"] = {**given.get("details", {}), **more}
         return cls(**given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,13 @@ def _size_bytes(folder: Path) -> int:
     return sum(item.stat().st_size for item in files if item.is_file())
 
 
-def flavour(details: dict[str, Any]) -> str:
+def flavour(details: Mapping[str, Any]) -> str:
     """``sklearn`` where pyfunc would only wrap the estimator, else ``pyfunc``."""
     native = "sklearn" in details["flavours"] and details["loader_module"] == "mlflow.sklearn"
     return "sklearn" if native else "pyfunc"
 
 
-def text_column(details: dict[str, Any]) -> str:
+def text_column(details: Mapping[str, Any]) -> str:
     """The input column's name: the signature's only one, else ``text``."""
     inputs = details["signature"]["inputs"] or []
     names = [column.get("name") for column in inputs if column.get("name")]

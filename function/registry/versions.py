@@ -7,7 +7,6 @@ The forms are MLflow's: ``models:/name/<version|stage|latest>``, ``models:/name@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -47,8 +46,7 @@ def resolve(connect: Connect, model_uri: str) -> Lineage:
 
 def identify(connect: Connect, lineage: Lineage, details: dict[str, Any]) -> Lineage:
     """Complete the lineage with what the downloaded model says of itself (modelfile.read)."""
-    known = replace(
-        lineage,
+    known = lineage._replace(
         run_id=lineage.run_id or details["run_id"],
         model_id=lineage.model_id or details["model_id"],
         details=details,
@@ -114,7 +112,7 @@ def _described(client: Client, lineage: Lineage) -> Lineage:
         return lineage
     only = client.get_model_version(versions[0].name, versions[0].version)
     found = _registered(lineage.model_uri, only)
-    return replace(found, source=lineage.source, details=lineage.details)
+    return found._replace(source=lineage.source, details=lineage.details)
 
 
 def _versions_and_stages(client: Client, name: str) -> list[str]:
