@@ -62,12 +62,25 @@ class NotAcceptable(ServiceError):
     status, title, slug = 406, "Not Acceptable", "not-acceptable"
 
 
+class RequestTimeout(ServiceError):
+    """A request that stopped arriving half-way."""
+
+    status, title, slug = 408, "Request Timeout", "request-timeout"
+
+
 class BodyTooLarge(ServiceError):
     status, title, slug = 413, "Content Too Large", "body-too-large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The body is larger than MAX_BODY_BYTES={limit_bytes} bytes.")
 
 
 class UnsupportedMediaType(ServiceError):
     status, title, slug = 415, "Unsupported Media Type", "unsupported-media-type"
+
+
+class ExpectationFailed(ServiceError):
+    status, title, slug = 417, "Expectation Failed", "expectation-failed"
 
 
 class InvalidInput(ServiceError):
@@ -85,6 +98,21 @@ class InvalidInput(ServiceError):
 
     def problem(self, request_id: str) -> dict[str, Any]:
         return {**super().problem(request_id), "errors": self.errors}
+
+
+class HeadersTooLarge(ServiceError):
+    status, title, slug = 431, "Request Header Fields Too Large", "headers-too-large"
+
+
+class UnknownMethod(ServiceError):
+    status, title, slug = 501, "Not Implemented", "unknown-method"
+
+    def __init__(self) -> None:
+        super().__init__("This is no method of HTTP that is known here.")
+
+
+class UnknownTransferCoding(ServiceError):
+    status, title, slug = 501, "Not Implemented", "unknown-transfer-coding"
 
 
 class UnusableModel(ServiceError):
@@ -114,6 +142,15 @@ class ModelUnavailable(ServiceError):
 
     def __init__(self, detail: str, retry_after_seconds: float) -> None:
         super().__init__(detail, headers={"Retry-After": str(max(1, ceil(retry_after_seconds)))})
+
+
+class Overloaded(ServiceError):
+    """Too much at once; the client may come back after ``Retry-After`` seconds."""
+
+    status, title, slug = 503, "Service Unavailable", "overloaded"
+
+    def __init__(self, detail: str, retry_after_seconds: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
 class ModelLoadError(Exception):

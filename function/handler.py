@@ -1,170 +1,148 @@
-"""``handle``: request id, route, endpoint, render, log; no exception passes it.
+"""Door 1: ``handle``, the entrypoint that Functions Framework and buildpacks look for.
 
-Functions Framework's own error handler answers ``str(exception)`` with 500, so whatever happens
-below becomes a response here.
+flask.Request -> Request, Response -> flask.Response; nothing else knows Flask. Here a request holds
+a thread while its body arrives, so this door is for laptops, buildpacks and platforms with a proxy
+in front; the one for the open internet is ``python -m function.serve``.
+
+What Flask and Functions Framework would answer by themselves (a path with a newline, doubled
+slashes, /robots.txt) comes here too, so that every answer has the one shape and a log record.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import time
 from collections.abc import Callable
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 
-from flask import Request, Response
+import flask
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from function.body import read_body
-from function.errors import (
-    PROBLEM_JSON,
-    BodyTooLarge,
-    MethodNotAllowed,
-    ModelOutputError,
-    NotAcceptable,
-    ServiceError,
-    UnknownPath,
-    UnsupportedMediaType,
-)
-from function.http.endpoints import Body, Service
-from function.http.routes import ROUTES, allowed_methods, directory
-from function.model.cache import ModelCache
-from function.model.loading import load_model
-from function.response import WholeResponse
+from function.errors import BodyTooLarge, MalformedRequest, Overloaded, ServiceError
+from function.http.messages import Request, Response
 from function.settings import Settings
-from function.telemetry import context
-from function.telemetry.logs import JsonLog, LibraryHandler
+from function.wiring import create_application
 
-JSON = "application/json"
-_LONGEST_LOGGED_PATH = 256
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-Handle = Callable[[Request], Response]
+Handle = Callable[[flask.Request], flask.Response]
+
+_CHUNK_BYTES = 65_536
+_MOST_DRAINED_BYTES = 16 * 1_048_576
 
 
 def create_handle(settings: Settings) -> Handle:
     """Wire the service together and return its Functions Framework entrypoint."""
-    log = JsonLog(settings.log_level, settings.service_name)
-    logging.basicConfig(handlers=[LibraryHandler(log)], force=True)
-    logging.captureWarnings(True)
-    models = ModelCache(
-        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
-    )
-    service = Service(settings, models, directory())
+    from function.telemetry import libraries
 
-    def handle(request: Request) -> Response:
+    application = create_application(settings)
+    libraries.capture(application.log)
+    # A thread that waited for its turn would be one that no probe gets: the surplus is sent away.
+    slots = BoundedSemaphore(settings.max_concurrency)
+
+    def handle(request: flask.Request) -> flask.Response:
         """Answer one HTTP request."""
-        started = time.perf_counter()
-        request_id = context.request_id(request.environ)
+        received = _received(request)
         try:
-            response = _respond(service, request, request_id, started)
+            received.body = _read_body(request, settings.max_body_bytes)
         except ServiceError as exc:
-            if isinstance(exc, ModelOutputError):
-                log.request_failure(str(exc), exc, request_id=request_id, returned=exc.returned)
-            response = _problem(exc, request_id, started)
-        except (Exception, SystemExit) as exc:  # a model's own code may call sys.exit
-            log.request_failure("request failed", exc, request_id=request_id)
-            unexpected = ServiceError("The service failed on this request; its log has the cause.")
-            response = _problem(unexpected, request_id, started)
-        _log_request(log, request, response.status_code, request_id, started)
-        return response
+            return _as_flask(application.refuse(received, exc), isinstance(exc, BodyTooLarge))
+        if application.is_quick(received):
+            return _as_flask(application(received))
+        if not slots.acquire(blocking=False):
+            return _as_flask(application.refuse(received, _too_many(settings)))
+        try:
+            return _as_flask(application(received))
+        finally:
+            slots.release()
 
+    if flask.has_app_context():
+        _take_over(flask.current_app, handle)
     return handle
 
 
-def _respond(service: Service, request: Request, request_id: str, started: float) -> Response:
-    body = read_body(request, service.settings.max_body_bytes)
-    operations = ROUTES.get(request.path)
-    if operations is None:
-        raise UnknownPath("There is nothing at this path; GET / lists what there is.")
-    method = request.method
-    operation = operations.get("GET" if method == "HEAD" else method)
-    if operation is None:
-        allow = allowed_methods(operations)
-        if method == "OPTIONS":
-            return _no_content({"Allow": allow, "X-Request-ID": request_id})
-        raise MethodNotAllowed(allow)
-    _negotiate(request)
-    is_cold = service.models.model is None
-    answer = operation.endpoint(service, body)
-    stages = _stages(service) if is_cold else ""
-    return _render(answer, 200, JSON, request_id, started, stages)
+def _too_many(settings: Settings) -> Overloaded:
+    return Overloaded(f"MAX_CONCURRENCY={settings.max_concurrency} requests are under way.")
 
 
-def _stages(service: Service) -> str:
-    """The stages of the load that this request waited for, as Server-Timing metrics."""
-    model = service.models.model
-    timings = model.timings_seconds if model is not None else {}
-    return "".join(f", {name};dur={1000 * seconds:.1f}" for name, seconds in timings.items())
+def _take_over(app: flask.Flask, handle: Handle) -> None:
+    """Functions Framework loads the function inside its app, before it adds its routes."""
+    app.url_map.merge_slashes = False
+    app.register_error_handler(HTTPException, lambda _: handle(flask.request))
 
 
-def _negotiate(request: Request) -> None:
-    """Refuse what the endpoint cannot read (415) and a client that cannot read it (406)."""
+def _received(request: flask.Request) -> Request:
     environ = request.environ
-    if request.method == "POST" and environ.get("CONTENT_TYPE") not in (JSON, None, ""):
-        mimetype = request.mimetype
-        if mimetype != JSON and not mimetype.endswith("+json"):
-            raise UnsupportedMediaType(f"Send the body as Content-Type: {JSON}.")
-    if environ.get("HTTP_ACCEPT") not in ("*/*", JSON, None, "") and not _accepts_json(request):
-        raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
-
-
-def _accepts_json(request: Request) -> bool:
-    """Whether the Accept header leaves room for JSON; parameters such as charset do not matter."""
-    offers = {
-        value.partition(";")[0].strip(): quality for value, quality in request.accept_mimetypes
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
     }
-    if JSON in offers:
-        return offers[JSON] > 0
-    return not offers or any(
-        quality > 0 and (value in ("*/*", "application/*") or value.endswith("+json"))
-        for value, quality in offers.items()
-    )
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    if environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+        headers.setdefault("host", "")
+    query = environ.get("QUERY_STRING", "")
+    return Request(request.method, request.path, headers, query=query)
 
 
-def _problem(error: ServiceError, request_id: str, started: float) -> Response:
-    problem = error.problem(request_id)
-    response = _render(problem, error.status, PROBLEM_JSON, request_id, started)
-    response.headers.update(error.headers)
-    if isinstance(error, BodyTooLarge):
-        # A streamed response keeps Functions Framework from reading on through an endless body.
-        response.response = iter([response.get_data()])
-    return response
+def _read_body(request: flask.Request, limit_bytes: int) -> bytes:
+    """The whole body; raises BodyTooLarge (413) beyond ``limit_bytes``, chunked or not.
+
+    Functions Framework reads what is left of a body after the response, without any limit, so
+    every body is read here, even one that no endpoint wants.
+    """
+    announced = request.environ.get("CONTENT_LENGTH", "")
+    if not (announced.isdecimal() and int(announced) <= limit_bytes):
+        # One byte more than allowed: werkzeug cuts a chunked body at its limit without a word.
+        # Not for every request, since a limited stream takes 5 µs longer to read.
+        request.max_content_length = limit_bytes + 1
+    try:
+        body = request.get_data()
+    except RequestEntityTooLarge:
+        body = None
+    except Exception as exc:  # the server's own: a bad chunk, a trailer field it forbids
+        raise MalformedRequest("The body could not be read to its end.") from exc
+    if body is None or len(body) > limit_bytes:
+        _drain(request)
+        raise BodyTooLarge(limit_bytes)
+    if announced.isdecimal() and len(body) < int(announced):
+        raise MalformedRequest("The body ended before its announced length.")
+    return body
 
 
-def _render(
-    body: Body, status: int, content_type: str, request_id: str, started: float, stages: str = ""
-) -> Response:
-    payload = (body if isinstance(body, str) else _encode(body)).encode()
-    headers = [
-        ("Content-Type", content_type),
-        ("Content-Length", str(len(payload))),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Request-ID", request_id),
-        ("Server-Timing", f"total;dur={1000 * (time.perf_counter() - started):.3f}{stages}"),
-    ]
-    return WholeResponse([payload], status, headers)
+def _drain(request: flask.Request) -> None:
+    """Read on and throw away, within reason: a client that is still sending when the connection
+    closes sees a reset instead of the 413."""
+    stream = request.environ["wsgi.input"]
+    left = _MOST_DRAINED_BYTES
+    announced = request.content_length
+    if announced is not None:
+        left = min(left, announced)
+    try:
+        while left > 0 and (chunk := stream.read(min(_CHUNK_BYTES, left))):
+            left -= len(chunk)
+    except Exception:  # the client has gone, or what it sends is no body
+        pass
 
 
-def _no_content(headers: dict[str, str]) -> Response:
-    response = Response(status=204, headers=headers)
-    del response.headers["Content-Type"]
-    return response
+class _WholeResponse(flask.Response):
+    """As flask.Response for a body in memory and headers that are complete.
+
+    flask.Response copies and checks its headers once more and wraps the body in an iterator when
+    the server asks for it, 10 µs a request.
+    """
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        """Answer as a WSGI application; HEAD gets the headers only."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.iter_encoded())
 
 
-def _severity(status: int) -> str:
-    if status < 400:
-        return "INFO"
-    # 503 is a cold start's honest answer; what made a load fail is logged as ERROR on its own.
-    return "WARNING" if status < 500 or status == 503 else "ERROR"
-
-
-def _log_request(
-    log: JsonLog, request: Request, status: int, request_id: str, started: float
-) -> None:
-    severity = _severity(status)
-    if context.is_probe(request.environ):
-        severity = "DEBUG"
-    path = request.path[:_LONGEST_LOGGED_PATH]
-    seconds = time.perf_counter() - started
-    trace = context.trace_fields(request.environ)
-    log.request(severity, request_id, request.method, path, status, seconds, **trace)
+def _as_flask(response: Response, is_streamed: bool = False) -> flask.Response:
+    answer = _WholeResponse([response.body], response.status, response.headers)
+    if is_streamed:
+        # Functions Framework then does not read on through an endless body.
+        answer.response = iter([response.body])
+    if response.status == 204:
+        del answer.headers["Content-Type"]
+    return answer

@@ -115,12 +115,16 @@ def test_unknown_path_is_404(client: FlaskClient) -> None:
     assert_problem(client.post("/", json={}), 405)
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD", "BREW"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 def test_wrong_method_is_405_with_allow(client: FlaskClient, method: str) -> None:
     reply = client.open("/predict", method=method)
     assert reply.headers["Allow"] == "OPTIONS, POST"
     if method != "HEAD":
         assert_problem(reply, 405)
+
+
+def test_a_method_that_nobody_knows_is_501(client: FlaskClient) -> None:
+    assert_problem(client.open("/predict", method="BREW"), 501)
 
 
 def test_a_million_bad_texts_are_refused_by_their_number_alone(client: FlaskClient) -> None:

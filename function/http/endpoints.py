@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from function import __version__
 from function.model.cache import ModelCache
@@ -13,8 +12,7 @@ from function.protocols import sentiment
 from function.settings import Settings
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """What every endpoint works with."""
 
     settings: Settings

@@ -9,10 +9,11 @@ from function.http.endpoints import Endpoint
 
 
 class Operation(NamedTuple):
-    """An endpoint as a client sees it."""
+    """An endpoint as a client sees it; ``needs_model`` where it waits for the model or asks it."""
 
     endpoint: Endpoint
     summary: str
+    needs_model: bool = False
 
 
 ROUTES: dict[str, dict[str, Operation]] = {
@@ -20,9 +21,11 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/health": {"GET": Operation(endpoints.health, "Status, always 200 while the process lives")},
     "/health/live": {"GET": Operation(endpoints.live, "Liveness probe")},
     "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},
-    "/models/info": {"GET": Operation(endpoints.models_info, "The loaded model and its lineage")},
-    "/predict": {"POST": Operation(endpoints.predict, "Classify one text")},
-    "/predict_batch": {"POST": Operation(endpoints.predict_batch, "Classify several texts")},
+    "/models/info": {
+        "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
+    },
+    "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True)},
+    "/predict_batch": {"POST": Operation(endpoints.predict_batch, "Classify several texts", True)},
 }
 
 

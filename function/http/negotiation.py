@@ -1,0 +1,90 @@
+"""What the client sends and what it can read: content type, content coding, Accept.
+
+Follows RFC 9110: sections 8.3 (Content-Type), 8.4 (Content-Encoding), 12.5.1 (Accept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from function.errors import BodyTooLarge, MalformedRequest, NotAcceptable, UnsupportedMediaType
+
+JSON = "application/json"
+_CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
+"""By content coding, zlib's window bits: 31 wants gzip's header, 47 takes it or zlib's own."""
+_ACCEPTED_CODINGS = "gzip, deflate"
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raises UnsupportedMediaType (415) for a body that is announced as anything but JSON."""
+    given = headers.get("content-type")
+    if not given or given == JSON:
+        return
+    mimetype = given.partition(";")[0].strip().lower()
+    if mimetype and mimetype != JSON and not mimetype.endswith("+json"):
+        raise UnsupportedMediaType(f"Send the body as Content-Type: {JSON}.")
+
+
+def check_accept(headers: Mapping[str, str]) -> None:
+    """Raises NotAcceptable (406) where the client says that it cannot read JSON."""
+    given = headers.get("accept")
+    if not given or given in ("*/*", JSON):
+        return
+    if not _accepts_json(given):
+        raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
+
+
+def _accepts_json(accept: str) -> bool:
+    """Whether the header leaves room for JSON; parameters such as charset do not matter."""
+    offers = dict(_offer(part) for part in accept.split(",") if part.strip())
+    if JSON in offers:
+        return offers[JSON]
+    return not offers or any(
+        wanted and (value in ("*/*", "application/*") or value.endswith("+json"))
+        for value, wanted in offers.items()
+    )
+
+
+def _offer(part: str) -> tuple[str, bool]:
+    """A media range, and whether its quality is above zero."""
+    value, *parameters = (item.strip().lower() for item in part.split(";"))
+    for parameter in parameters:
+        name, _, quality = parameter.partition("=")
+        if name.strip() == "q":
+            return value, quality.strip().strip("0.") != ""
+    return value, True
+
+
+def decoded(headers: Mapping[str, str], body: bytes, limit_bytes: int) -> bytes:
+    """The body without its content coding, at most ``limit_bytes`` long.
+
+    Raises UnsupportedMediaType (415, with ``Accept-Encoding``) for a coding that is not known,
+    BodyTooLarge (413) and MalformedRequest (400).
+    """
+    given = headers.get("content-encoding")
+    if not given or not body:
+        return body
+    coding = given.strip().lower()
+    if coding == "identity":
+        return body
+    if coding not in _CODINGS:
+        raise UnsupportedMediaType(
+            f"Send the body as it is, or in one of these content codings: {_ACCEPTED_CODINGS}.",
+            headers={"Accept-Encoding": _ACCEPTED_CODINGS},
+        )
+    return _inflated(body, _CODINGS[coding], limit_bytes)
+
+
+def _inflated(body: bytes, window_bits: int, limit_bytes: int) -> bytes:
+    import zlib
+
+    stream = zlib.decompressobj(window_bits)
+    try:
+        content = stream.decompress(body, limit_bytes + 1)
+    except zlib.error as exc:
+        raise MalformedRequest("The body is not what its Content-Encoding says.") from exc
+    if len(content) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    if not stream.eof or stream.unused_data:
+        raise MalformedRequest("The body is not one whole stream of its Content-Encoding.")
+    return content

@@ -1,0 +1,25 @@
+"""The one place where the parts are put together: settings in, an application out."""
+
+from __future__ import annotations
+
+from function.http.application import Application
+from function.http.endpoints import Service
+from function.http.routes import directory
+from function.model.cache import ModelCache
+from function.model.loading import load_model
+from function.settings import Settings
+from function.telemetry.logs import JsonLog
+from function.telemetry.start import StartRecord
+
+
+def create_application(settings: Settings, tells_start: bool = False) -> Application:
+    """The application that both doors call; loads nothing yet.
+
+    With ``tells_start`` the log gets a record of what the process's start was spent on.
+    """
+    log = JsonLog(settings.log_level, settings.service_name)
+    models = ModelCache(
+        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
+    )
+    start = StartRecord(log) if tells_start else None
+    return Application(Service(settings, models, directory()), log, start)
