@@ -9,14 +9,13 @@ FROM ${BASE} AS base
 RUN python -m compileall -q --invalidation-mode unchecked-hash \
       -x '/(ensurepip|idlelib|lib2to3|pydoc_data|(site|dist)-packages|tests?|tkinter|turtledemo)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
-# HOME: an arbitrary uid has none. The allocators, C's and granian's own, keep memory apart for each
-# thread, and threads here take turns.
+# HOME: an arbitrary uid has none. The allocator keeps memory apart for each thread, and threads here
+# take turns.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=1 \
     GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
-    _RJEM_MALLOC_CONF=narenas:1,tcache:false \
     HOME=/tmp \
     PORT=8080
 WORKDIR /app
@@ -40,7 +39,7 @@ RUN python -m venv --without-pip /opt/venv \
       'files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]' \
       'print(*(f for f in files if f.startswith("/opt/venv/") and f.endswith(".py")), sep="\n")' \
       >imported.py \
- && python imported.py functions_framework granian.server.mp pydantic >server-files.txt \
+ && python imported.py functions_framework httptools pydantic >server-files.txt \
  && python -m compileall -q --invalidation-mode unchecked-hash -i server-files.txt
 
 FROM server-packages AS registry-packages
@@ -56,7 +55,7 @@ RUN python wanted.py registry >registry.txt \
       -o -path sklearn/datasets/images -o -path sklearn/datasets/data \
       -o -name '*.h' -o -name '*.pxd' -o -name '*.pyi' -o -name '*.pyx' \) -prune -exec rm -r '{}' + \
  && GIT_PYTHON_REFRESH=quiet MLFLOW_DISABLE_TELEMETRY=true python -W ignore /build/imported.py \
-      functions_framework granian.server.mp pydantic \
+      functions_framework httptools pydantic \
       mlflow.artifacts mlflow.pyfunc mlflow.sklearn pandas skops.io yaml >/build/registry-files.txt \
  && python -m compileall -q --invalidation-mode unchecked-hash -i /build/registry-files.txt
 ARG EXTRA_REQUIREMENTS=""

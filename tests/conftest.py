@@ -18,10 +18,11 @@ import pytest
 from flask.testing import FlaskClient
 
 import function
-from function.compiled import native
+from function.compiled import artifact, native
+from function.compiler.compiler import translate
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, start_process
-from tests.registry import Registry, build_registry
+from tests.registry import Registry, build_registry, strings_pipeline
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,6 +84,17 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             stdout=log,
             check=True,
         )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A compiled model's folder, readable by every user."""
+    folder = tmp_path_factory.mktemp("compiled") / "model"
+    facts = {"model_uri": "models:/reviews/2", "source": "", "model_name": "reviews"}
+    artifact.save(folder, translate(strings_pipeline()), {**facts, "version": "2"})
+    for parent in folder.parents[:3]:  # pytest's own folders are for their owner only
+        parent.chmod(0o755)
     return folder
 
 

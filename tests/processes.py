@@ -59,7 +59,11 @@ class LiveServer:
                 return Reply(error.code, dict(error.headers), error.read())
 
     def records(self) -> list[dict[str, Any]]:
-        """What the server logged so far; every line of its output must be JSON."""
+        """What the server logged so far; every line of its output must be JSON.
+
+        Lines are written a moment after the answer they tell of.
+        """
+        time.sleep(0.1)
         return [json.loads(line) for line in self.output.read_text().splitlines() if line]
 
     def stop(self) -> int:

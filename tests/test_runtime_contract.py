@@ -21,9 +21,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, clean_environ
+from tests.conftest import ROOT
 from tests.processes import LiveServer, free_port
-from tests.registry import Registry
 from tests.traffic import BODY, REQUEST, Traffic, read_answer
 
 Serve = Callable[..., LiveServer]
@@ -33,24 +32,8 @@ QUEUE_PROBE = {"User-Agent": "Knative-Queue-Proxy", "K-Network-Probe": "queue"}
 MANY_TEXTS = {"texts": ["This product is amazing! " * 300] * 100}
 
 
-@pytest.fixture(scope="module")
-def model(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A compiled model's folder, readable by every user."""
-    folder = tmp_path_factory.mktemp("contract") / "model"
-    subprocess.run(
-        [sys.executable, "-m", "function.compile", "models:/reviews/2", "--output", str(folder)],
-        cwd=ROOT,
-        env={**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri},
-        check=True,
-        capture_output=True,
-    )
-    for parent in folder.parents[:3]:  # pytest's own folders are for their owner only
-        parent.chmod(0o755)
-    return folder
-
-
 @pytest.fixture
-def serve(model: Path, tmp_path: Path) -> Iterator[Serve]:
+def serve(compiled_folder: Path, tmp_path: Path) -> Iterator[Serve]:
     """Start the server as the image does, with nothing but the given environment."""
     started: list[LiveServer] = []
 
@@ -63,7 +46,7 @@ def serve(model: Path, tmp_path: Path) -> Iterator[Serve]:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "COMPILED_MODEL": str(model),
+            "COMPILED_MODEL": str(compiled_folder),
             "HOST": "127.0.0.1",
             "PORT": str(port),
         }
@@ -183,7 +166,7 @@ def test_a_tcp_probe_leaves_no_trace(serve: Serve) -> None:
         connect(server).close()
     assert server.request("/health").status == 200
     server.stop()
-    assert {record.get("path") for record in server.records()} == {"/health"}
+    assert [record["path"] for record in server.records() if "path" in record] == ["/health"]
 
 
 def test_a_chunked_body_is_read(serve: Serve) -> None:

@@ -1,0 +1,264 @@
+"""One client's connection: read, answer in order, and end without losing what was answered."""
+
+from __future__ import annotations
+
+import socket
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING
+
+from function.errors import Overloaded, RequestTimeout, ServiceError
+from function.http.messages import Response
+from function.server.requests import Item, RequestReader
+from function.server.wire import CONTINUE, as_bytes
+from function.server.workers import Job
+
+if TYPE_CHECKING:
+    from function.server.server import Server
+
+READ_BYTES = 65_536
+MOST_UNSENT_BYTES = 262_144
+"""Of answers to pipelined requests; the rest of the requests waits."""
+LEAST_BYTES_PER_SECOND = 4_096
+IDLE_SECONDS = 75.0
+LINGER_SECONDS = 2.0
+MOST_LINGERED_BYTES = 16 * 1_048_576
+
+
+class Connection:
+    """A client's socket, watched by the server's loop, and what is going on with it."""
+
+    __slots__ = (
+        "_began",
+        "_items",
+        "_job",
+        "_lingered_bytes",
+        "_reader",
+        "_server",
+        "_since",
+        "_socket",
+        "_unsent",
+        "_watched",
+        "born",
+        "held_bytes",
+        "is_closed",
+        "lingers",
+    )
+
+    def __init__(self, server: Server, client: socket.socket) -> None:
+        self._server = server
+        self._socket = client
+        self._reader = RequestReader(server.settings.max_body_bytes)
+        self._items = self._reader.items
+        self._unsent = b""
+        self._job: Job | None = None
+        self._watched = 0
+        self._lingered_bytes = 0
+        self.born = self._since = self._began = server.now
+        self.held_bytes = 0  # what BodyRoom counts
+        self.lingers = self.is_closed = False
+        self._watch(EVENT_READ)
+
+    def ready(self, events: int) -> None:
+        """The socket can be read, or written."""
+        if events & EVENT_WRITE:
+            self._send()
+            self._answer()
+        elif self.lingers:
+            self._discard()
+        else:
+            self._read()
+
+    def finish(self, job: Job, response: Response) -> None:
+        """A worker has answered; too late where the client was told something else meanwhile."""
+        if self._job is job:
+            self._job = None
+            self._put(response, job.item)
+            self._answer()
+
+    def resume(self) -> None:
+        """There is room again for what the client sends; its clock stood still meanwhile."""
+        now = self._server.now
+        self._began += now - self._since
+        self._since = now
+        self._update()
+
+    # What the server asks when it looks for who stalls, idles, or has to go.
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is arriving or under way, and no answer leaving."""
+        return not (self._reader.in_message or self._job or self._unsent or self._items)
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether a part of a request has come."""
+        return self._reader.in_message
+
+    @property
+    def idle_since(self) -> float:
+        return self._since
+
+    def check(self, now: float) -> None:
+        """End what has lasted too long."""
+        quiet = now - self._since
+        if self.lingers:
+            if quiet > LINGER_SECONDS:
+                self.close()
+        elif self._job is not None:
+            if now > self._job.deadline:
+                self._give_up(self._job)
+        elif self._unsent:
+            if quiet > self._server.settings.read_timeout_seconds:
+                self.close()
+        elif self._reader.in_message:
+            self._check_arrival(now, quiet)
+        elif quiet > IDLE_SECONDS:
+            self.close()
+
+    def refuse(self, error: ServiceError) -> None:
+        """Answer the request that is arriving with an error, and end."""
+        self._reader.fail(error)
+        self._answer()
+
+    def close(self) -> None:
+        """End now, whatever is under way."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._watch(0)
+            self._job = None
+            self._server.forget(self)
+            self._socket.close()
+
+    def _check_arrival(self, now: float, quiet: float) -> None:
+        settings, reader = self._server.settings, self._reader
+        if not self._watched:  # held up by the server itself
+            if now - self._began > settings.request_timeout_seconds:
+                self.refuse(Overloaded("Too many large requests are under way."))
+            return
+        limit = settings.read_timeout_seconds
+        allowed = limit + reader.body_bytes / LEAST_BYTES_PER_SECOND
+        if quiet > limit or now - self._began > allowed:
+            detail = f"The request did not arrive within READ_TIMEOUT_SECONDS={limit:g}."
+            self.refuse(RequestTimeout(detail))
+
+    def _give_up(self, job: Job) -> None:
+        self._job = None
+        job.is_abandoned = True
+        seconds = self._server.settings.request_timeout_seconds
+        error = Overloaded(f"No answer within REQUEST_TIMEOUT_SECONDS={seconds:g}.")
+        self._put(self._server.application.refuse(job.item.request, error), job.item)
+        self._answer()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        server, reader = self._server, self._reader
+        self._since = server.now
+        if not data:
+            reader.end()
+        else:
+            if not reader.in_message:
+                self._began = server.now
+            reader.feed(data)
+        if reader.wants_continue and not self._items:
+            reader.wants_continue = False
+            self._unsent += CONTINUE
+        self._answer()
+
+    def _answer(self) -> None:
+        """Answer what has arrived whole, in order, as far as that goes without waiting."""
+        server, items = self._server, self._items
+        if self.is_closed:
+            return
+        while items and self._job is None and len(self._unsent) < MOST_UNSENT_BYTES:
+            item = items.popleft()
+            request = item.request
+            if item.error is not None:
+                self._put(server.application.refuse(request, item.error), item)
+            elif server.application.is_quick(request):
+                self._put(server.application(request), item)
+            else:
+                self._submit(item)
+        if self._unsent:
+            self._send()
+        if not self.is_closed:
+            self._update()
+
+    def _submit(self, item: Item) -> None:
+        server = self._server
+        job = Job(self, item, server.now + server.settings.request_timeout_seconds)
+        if server.workers.submit(job):
+            self._job = job
+        else:
+            error = Overloaded(
+                f"More requests wait than MAX_QUEUE={server.settings.max_queue} allows."
+            )
+            self._put(server.application.refuse(item.request, error), item)
+
+    def _put(self, response: Response, item: Item) -> None:
+        keeps_alive = item.keeps_alive and not self._server.ends(self)
+        if not keeps_alive:
+            self._reader.is_done = True
+            self._items.clear()
+        self._unsent += as_bytes(response, item, keeps_alive)
+
+    def _send(self) -> None:
+        try:
+            sent = self._socket.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # the client has gone
+            self.close()
+            return
+        self._unsent = self._unsent[sent:]
+        self._since = self._server.now
+
+    def _update(self) -> None:
+        """Wait for what is to happen next."""
+        reader, server = self._reader, self._server
+        if self.lingers:
+            return
+        if self._job is not None:
+            self._watch(0)
+        elif self._unsent:
+            self._watch(EVENT_WRITE)
+        elif reader.is_done and not self._items:
+            self._end()
+        elif server.room.has_room(self, reader.body_bytes if reader.in_body else 0):
+            self._watch(EVENT_READ)
+        else:
+            self._watch(0)
+
+    def _end(self) -> None:
+        """Say that nothing more comes, and read on for a while: a client that is still sending when
+        the socket closes would see a reset instead of the answer."""
+        self.lingers = True
+        server = self._server
+        server.room.release(self)
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._watch(EVENT_READ)
+
+    def _discard(self) -> None:
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        self._lingered_bytes += len(data)
+        if not data or self._lingered_bytes > MOST_LINGERED_BYTES:
+            self.close()
+
+    def _watch(self, events: int) -> None:
+        if events != self._watched:
+            self._server.watch(self._socket, self._watched, events, self)
+            self._watched = events

@@ -1,0 +1,233 @@
+"""The event loop: who can be read or written, who has waited too long, and when to leave."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from contextlib import suppress
+from selectors import EVENT_READ, DefaultSelector
+from time import monotonic
+from typing import Protocol
+
+from function.errors import RequestTimeout
+from function.http.application import Application
+from function.server.connection import Connection
+from function.server.listener import Listener
+from function.server.room import BodyRoom
+from function.server.workers import Workers
+from function.settings import MOST_THREADS_FOR_COMPILED, Settings
+
+MOST_ACCEPTED_AT_ONCE = 64
+TICK_SECONDS = 0.25
+LEAVING_TICK_SECONDS = 0.02
+# Clients with requests under way leave in this time; one that is idle for longer may lose a race.
+CLOSING_SECONDS = 0.5
+# Connections that the kernel has half let in are in after this time, and accepted in that.
+HANDSHAKE_SECONDS = 0.02
+ACCEPTING_SECONDS = 1.0
+# Who has done nothing for so long may have to make room for others.
+LEAST_IDLE_SECONDS = 1.0
+# For the log, the model's files, and the registry.
+_SPARE_DESCRIPTORS = 32
+
+
+class Watcher(Protocol):
+    """Whom the loop tells that a socket can be read or written."""
+
+    def ready(self, events: int) -> None: ...
+
+
+class Server:
+    """One event loop on one listening socket; ``run`` returns when it has left."""
+
+    def __init__(self, settings: Settings, application: Application) -> None:
+        """Ends the process with one line where it cannot listen."""
+        self.settings = settings
+        self.application = application
+        self.now = monotonic()
+        self.room = BodyRoom(settings.max_body_bytes)
+        self._selector = DefaultSelector()
+        self._waker = Waker()
+        self.workers = Workers(
+            application, self._most_running, settings.max_queue, self._waker.wake
+        )
+        self._connections: set[Connection] = set()
+        self._most_connections = _most_connections(settings.max_connections)
+        self._listener = Listener(settings.host, settings.port)
+        self._is_accepting = False
+        self._leaving_since: float | None = None
+        self._told_to_leave = False
+        self._selector.register(self._waker.socket, EVENT_READ, self._waker)
+        self._listen()
+
+    @property
+    def wakes_by(self) -> int:
+        """The descriptor to which a signal writes."""
+        return self._waker.descriptor
+
+    def leave(self) -> None:
+        """Begin to leave, as the package's docstring says; safe in a signal handler."""
+        self._told_to_leave = True
+
+    def run(self) -> None:
+        """Serve until told to leave and for what is under way then, DRAIN_SECONDS at most."""
+        next_tick = self.now
+        while True:
+            for key, events in self._selector.select(self._patience()):
+                self._tell(key.data, events)
+            self.now = monotonic()
+            for job, response in self.workers.finished():
+                job.connection.finish(job, response)
+            if self.now >= next_tick or self._leaving_since is not None:
+                next_tick = self.now + TICK_SECONDS
+                self._tick()
+            if self._told_to_leave and self._leaving_since is None:
+                self._begin_to_leave()
+            if self._leaving_since is not None and self._has_left(self._leaving_since):
+                return
+
+    # What connections ask of the loop.
+
+    def watch(self, of: socket.socket, before: int, events: int, watcher: Watcher) -> None:
+        """Tell ``watcher`` from now on of ``events`` (a mask) instead of those ``before``."""
+        if not events:
+            self._selector.unregister(of)
+        elif before:
+            self._selector.modify(of, events, watcher)
+        else:
+            self._selector.register(of, events, watcher)
+
+    def ends(self, connection: Connection) -> bool:
+        """Whether the connection's next answer is its last."""
+        if self._told_to_leave:
+            return True
+        age = self.settings.max_connection_age_seconds
+        spread = connection.born * 997 % 1  # those that came together do not leave together
+        return age > 0 and self.now - connection.born > age * (0.9 + 0.1 * spread)
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is closed."""
+        self._connections.discard(connection)
+        self.room.release(connection)
+        if self._leaving_since is None:
+            self._listen()
+
+    # The loop's own.
+
+    def ready(self, events: int) -> None:
+        """Somebody connects."""
+        for _ in range(MOST_ACCEPTED_AT_ONCE):
+            if len(self._connections) >= self._most_connections and not self._make_place():
+                return self._do_not_listen()
+            try:
+                client = self._listener.accept()
+            except OSError:  # no descriptor left, in the process or on the machine
+                if not self._make_place():
+                    self._do_not_listen()
+                return
+            if client is None:
+                return
+            self._connections.add(Connection(self, client))
+
+    def _tell(self, watcher: Watcher, events: int) -> None:
+        try:
+            watcher.ready(events)
+        except Exception as exc:  # a fault of ours ends one connection, not the service
+            self.application.log.request_failure("connection failed", exc)
+            if isinstance(watcher, Connection):
+                watcher.close()
+
+    def _patience(self) -> float | None:
+        """How long to sleep at most: for ever where nothing can time out."""
+        if self._leaving_since is not None:
+            return LEAVING_TICK_SECONDS
+        if self._told_to_leave:
+            return 0.0
+        return TICK_SECONDS if self._connections or not self._is_accepting else None
+
+    def _tick(self) -> None:
+        for connection in list(self._connections):
+            connection.check(self.now)
+        if not self._is_accepting and self._leaving_since is None:
+            self._listen()
+
+    def _most_running(self) -> int:
+        model = self.application.service.models.model
+        most = self.settings.max_concurrency
+        is_compiled = model is not None and model.predictor.engine == "compiled"
+        return min(most, MOST_THREADS_FOR_COMPILED) if is_compiled else most
+
+    def _listen(self) -> None:
+        if not self._is_accepting:
+            self._is_accepting = True
+            self._selector.register(self._listener.socket, EVENT_READ, self)
+
+    def _do_not_listen(self) -> None:
+        """Until the next tick: who waits stays in the kernel's queue, and nothing spins."""
+        if self._is_accepting:
+            self._is_accepting = False
+            self._selector.unregister(self._listener.socket)
+
+    def _make_place(self) -> bool:
+        """Close the connection that is of the least use; False where each is of some."""
+        long_ago = self.now - LEAST_IDLE_SECONDS
+        quiet = [item for item in self._connections if item.idle_since < long_ago]
+        idle = [item for item in quiet if item.is_idle or item.lingers]
+        arriving = [item for item in quiet if item.is_arriving]
+        for chosen in (idle, arriving):
+            if chosen:
+                longest = min(chosen, key=lambda item: item.idle_since)
+                if longest.is_arriving:
+                    longest.refuse(RequestTimeout("The request did not arrive in time."))
+                longest.close()
+                return True
+        return False
+
+    def _begin_to_leave(self) -> None:
+        self._leaving_since = self.now
+        self._listener.turn_deaf()
+
+    def _has_left(self, since: float) -> bool:
+        """One look while leaving: whether everybody has been answered, or had time enough."""
+        passed = self.now - since
+        if passed > self.settings.drain_seconds:
+            return True
+        if self._is_accepting and passed > HANDSHAKE_SECONDS:
+            if self._listener.has_waiting and passed < ACCEPTING_SECONDS:
+                return False
+            self._do_not_listen()
+            self._listener.close()
+        if passed > CLOSING_SECONDS:
+            for connection in list(self._connections):
+                if connection.is_idle and not connection.lingers:
+                    connection.close()
+        return not self._connections and not self._is_accepting
+
+
+class Waker:
+    """Wakes the loop from other threads and from signal handlers: a byte through a socket."""
+
+    def __init__(self) -> None:
+        self.socket, self._writer = socket.socketpair()
+        self.socket.setblocking(False)
+        self._writer.setblocking(False)
+        self.descriptor = self._writer.fileno()
+
+    def wake(self) -> None:
+        """Make select return; safe from any thread."""
+        with suppress(BlockingIOError):  # it is full, so the loop wakes anyway
+            os.write(self.descriptor, b"\0")
+
+    def ready(self, events: int) -> None:
+        """Take the bytes away: they have done what they are for."""
+        with suppress(BlockingIOError):
+            self.socket.recv(4096)
+
+
+def _most_connections(wanted: int) -> int:
+    """Fewer where the process may not have as many descriptors."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, soft - _SPARE_DESCRIPTORS))
