@@ -331,3 +331,11 @@ def test_service_and_network_policy_lead_to_the_container_port() -> None:
 def test_the_compiled_model_needs_no_way_out() -> None:
     policy = only("kubernetes", NetworkPolicy).spec
     assert "Egress" in policy.policy_types and not policy.egress
+
+
+def test_whoever_follows_the_readme_waits_until_knative_gives_up() -> None:
+    readme = (KNATIVE.parent / "README.md").read_text()
+    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", readme)
+    deadline = only("compiled", KnativeService).spec.template.metadata.annotations.progress_deadline
+    assert waits and deadline and deadline.endswith("s")
+    assert all(int(seconds) > int(deadline[:-1]) for seconds in waits)
