@@ -58,9 +58,20 @@ class Overlays:
         ]
         return self._knative("registry", image, changes)
 
-    def kubernetes(self, image: str) -> Path:
+    def kubernetes(self, image: str, connection_age_seconds: int) -> Path:
+        age = {"name": "MAX_CONNECTION_AGE_SECONDS", "value": str(connection_age_seconds)}
+        patch = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "sentiment"},
+            "spec": {"template": {"spec": {"containers": [{"name": "function", "env": [age]}]}}},
+        }
         return copy_overlay(
-            self._new(), "kubernetes", image=split_image(image), namespace=self.namespace
+            self._new(),
+            "kubernetes",
+            image=split_image(image),
+            namespace=self.namespace,
+            patches=[{"patch": yaml.safe_dump(patch)}],
         )
 
     def _knative(

@@ -253,9 +253,11 @@ def test_the_registry_overlay_is_told_where_the_registry_is(tmp_path: Path) -> N
 
 @needs_kubectl
 def test_the_plain_overlay_runs_the_image(tmp_path: Path) -> None:
-    found = {item["kind"]: item for item in render_folder(overlays(tmp_path).kubernetes("x:v1"))}
+    found = {item["kind"]: item for item in render_folder(overlays(tmp_path).kubernetes("x:v1", 5))}
     (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "x:v1"
+    values = {item["name"]: item["value"] for item in container["env"]}
+    assert values == {"PORT": "8080", "MAX_CONNECTION_AGE_SECONDS": "5"}
     assert {item["metadata"]["namespace"] for item in found.values()} == {"ns"}
 
 

@@ -15,6 +15,8 @@ from tests.e2e.options import Options, reason_to_skip
 from tests.e2e.results import Results
 
 DEPLOYMENT = "deployment/sentiment"
+CONNECTION_AGE_SECONDS = 5  # shorter than shipped, so that a load outlives it
+PODS = ("pods", "-l", "app.kubernetes.io/name=sentiment")
 FIRST_SCALE = ("scale", DEPLOYMENT, "--current-replicas=1", "--replicas=2")
 
 pytestmark = [
@@ -27,7 +29,7 @@ pytestmark = [
 def overlay(plain: Cluster, options: Options, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("overlays")
     overlays = Overlays(folder, plain.namespace, "shipped", itertools.count())
-    return overlays.kubernetes(options.image)
+    return overlays.kubernetes(options.image, CONNECTION_AGE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +88,35 @@ def test_a_pod_taken_away_under_load_loses_no_request(
     deployed: None, plain: Cluster, options: Options, results: Results
 ) -> None:
     def delete_one() -> None:
-        pods = plain.get("pods", "-l", "app.kubernetes.io/name=sentiment")["items"]
+        pods = plain.get(*PODS)["items"]
         plain.kubectl("delete", "pod", pods[0]["metadata"]["name"], "--wait=false")
 
     clients, seconds = options.load_clients, options.load_seconds
     summary = loader.run_load(plain, options.image, clients, seconds, delete_one)
     results.add_load("plain: load while a pod is deleted", summary)
     assert summary["total"] and not summary["lost"]
+
+
+def test_a_pod_that_comes_later_gets_its_share_of_kept_connections(
+    deployed: None, plain: Cluster, options: Options, results: Results
+) -> None:
+    def names() -> set[str]:
+        return {pod["metadata"]["name"] for pod in plain.get(*PODS)["items"]}
+
+    before = names()
+    answered = {}
+
+    def add_one() -> None:
+        plain.kubectl("scale", DEPLOYMENT, "--replicas=3")
+        roll_out(plain, options)
+        time.sleep(4 * CONNECTION_AGE_SECONDS)
+        for name in names() - before:
+            log = plain.kubectl("logs", name, "-c", "function", "--tail=1000")
+            answered[name] = log.count("POST /predict 200")
+
+    clients, seconds = options.load_clients, max(options.load_seconds, 60)
+    summary = loader.run_load(plain, options.image, clients, seconds, add_one)
+    plain.kubectl("scale", DEPLOYMENT, "--replicas=2")
+    results.add_load("plain: load while a pod is added", summary | {"answered_by_it": answered})
+    assert answered and all(answered.values())
+    assert not summary["lost"]
