@@ -6,19 +6,16 @@ import copy
 import functools
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from function.http.routes import ROUTES
 from function.settings import Settings, specs
 from tests.manifests import Manifest, parse
-from tests.manifests.knative import KnativeService, RevisionSpec, TrafficPatch
+from tests.manifests.knative import KnativeService, RevisionSpec
 from tests.manifests.kubernetes import (
     ConfigMap,
     Deployment,
@@ -28,10 +25,8 @@ from tests.manifests.kubernetes import (
     Service,
 )
 from tests.manifests.pods import KnativeContainer, PodSpec
+from tests.manifests.rendered import KNATIVE, ON_KNATIVE, OVERLAYS, render
 
-KNATIVE = Path(__file__).parents[1] / "knative"
-OVERLAYS = sorted(path.name for path in (KNATIVE / "overlays").iterdir() if path.is_dir())
-ON_KNATIVE = [name for name in OVERLAYS if name != "kubernetes"]
 CREDENTIALS = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
 MEMORY = {"compiled": "128Mi", "canary": "128Mi", "kubernetes": "128Mi", "registry": "512Mi"}
 UID = 65532
@@ -39,16 +34,6 @@ UID = 65532
 M = TypeVar("M", bound=Manifest)
 
 pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-
-
-@functools.cache
-def render(overlay: str) -> tuple[dict[str, Any], ...]:
-    """The overlay's documents as kustomize renders them."""
-    command = ["kubectl", "kustomize", str(KNATIVE / "overlays" / overlay)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr  # deprecation warnings
-    return tuple(yaml.safe_load_all(done.stdout))
 
 
 def manifests(overlay: str) -> list[Manifest]:
@@ -136,6 +121,7 @@ def test_every_misspelt_field_is_refused(overlay: str) -> None:
         ("spec.traffic", [{"revisionName": "sentiment-v1", "percent": 90}]),
         ("spec.traffic", [{"percent": 100}]),
         ("spec.traffic", [{"revisionName": "sentiment-v0", "percent": 100}]),
+        ("spec.traffic", []),
     ],
 )
 def test_what_knative_would_refuse_or_ignore_is_refused(path: str, value: Any) -> None:
@@ -287,8 +273,8 @@ def test_memory_is_reserved_in_full(overlay: str) -> None:
 def test_each_overlay_runs_its_own_image() -> None:
     images = {overlay: container(overlay).image for overlay in OVERLAYS}
     assert images == {
-        "compiled": "sentiment-function:compiled",
-        "canary": "sentiment-function:canary",
+        "compiled": "sentiment-function:v1",
+        "canary": "sentiment-function:v2",
         "kubernetes": "sentiment-function:compiled",
         "registry": "sentiment-function:registry",
     }
@@ -324,6 +310,13 @@ def test_the_autoscaler_alone_sets_the_number_of_pods() -> None:
     assert autoscaler.scale_target_ref.name == deployment.metadata.name
     assert autoscaler.scale_target_ref.api_version == deployment.api_version
     assert 1 < autoscaler.min_replicas < autoscaler.max_replicas
+    first = f"--current-replicas=1 --replicas={autoscaler.min_replicas}"
+    assert first in (KNATIVE / "overlays" / "kubernetes" / "deployment.yaml").read_text()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_a_process_that_cannot_start_is_heard(overlay: str) -> None:
+    assert container(overlay).termination_message_policy == "FallbackToLogsOnError"
 
 
 def test_service_and_network_policy_lead_to_the_container_port() -> None:
@@ -339,26 +332,9 @@ def test_the_compiled_model_needs_no_way_out() -> None:
     assert "Egress" in policy.policy_types and not policy.egress
 
 
-def shares(source: KnativeService | TrafficPatch) -> dict[str | None, tuple[str | None, int]]:
-    return {item.tag: (item.revision_name, item.percent) for item in source.spec.traffic}
-
-
-def test_the_canary_takes_a_tenth_beside_the_named_stable_revision() -> None:
-    canary = only("canary", KnativeService)
-    stable_name = only("compiled", KnativeService).spec.template.metadata.name
-    assert shares(canary) == {
-        "stable": (stable_name, 90),
-        "canary": (canary.spec.template.metadata.name, 10),
-    }
-
-
-@pytest.mark.parametrize(
-    ("patch", "stable", "canary"), [("promote.yaml", 0, 100), ("rollback.yaml", 100, 0)]
-)
-def test_promoting_and_rolling_back_move_all_traffic(patch: str, stable: int, canary: int) -> None:
-    text = (KNATIVE / "overlays" / "canary" / patch).read_text()
-    before = shares(only("canary", KnativeService))
-    assert shares(TrafficPatch.model_validate(yaml.safe_load(text))) == {
-        "stable": (before["stable"][0], stable),
-        "canary": (before["canary"][0], canary),
-    }
+def test_whoever_follows_the_readme_waits_until_knative_gives_up() -> None:
+    readme = (KNATIVE.parent / "README.md").read_text()
+    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", readme)
+    deadline = only("compiled", KnativeService).spec.template.metadata.annotations.progress_deadline
+    assert waits and deadline and deadline.endswith("s")
+    assert all(int(seconds) > int(deadline[:-1]) for seconds in waits)

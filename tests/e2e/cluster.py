@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 SERVICE = "sentiment"
-PODS = ("pods", "-l", f"serving.knative.dev/service={SERVICE}")
+# kubectl replaces a budget's selector whole, equal or not (patchStrategy of policy/v1), and calls
+# it configured; nothing is written.
+ALWAYS_CONFIGURED = "poddisruptionbudget"
 
 
 class ClusterError(Exception):
@@ -40,10 +42,11 @@ class Cluster:
     def get(self, *what: str) -> Any:
         return json.loads(self.kubectl("get", *what, "-o", "json"))
 
-    def check(self) -> None:
+    def check(self, *, knative: bool) -> None:
         """Raises ClusterError where there is no Knative Serving, or the namespace is taken."""
         try:
-            self.kubectl("get", "crd", "services.serving.knative.dev")
+            if knative:
+                self.kubectl("get", "crd", "services.serving.knative.dev")
         except ClusterError as exc:
             raise ClusterError(f"no cluster with Knative Serving: {exc}") from None
         if self.kubectl("get", "namespace", self.namespace, "--ignore-not-found").strip():
@@ -51,6 +54,17 @@ class Cluster:
                 f"namespace {self.namespace} exists; it would be deleted in the end,"
                 " so E2E_NAMESPACE must name a new one"
             )
+
+    def versions(self) -> dict[str, str]:
+        """Of Kubernetes, and of Knative Serving where there is one."""
+        found = {
+            "kubernetes": str(json.loads(self.kubectl("get", "--raw", "/version"))["gitVersion"])
+        }
+        label = r"{.metadata.labels.app\.kubernetes\.io/version}"
+        where = ("namespace", "knative-serving", "--ignore-not-found", "-o", f"jsonpath={label}")
+        if knative := self.kubectl("get", *where).strip():
+            found["knative"] = knative
+        return found
 
     def create(self) -> None:
         """The namespace, with the restricted security standard enforced on every pod."""
@@ -62,12 +76,37 @@ class Cluster:
         command = ("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=180s")
         self.kubectl(*command, timeout_seconds=200)
 
-    def apply(self, overlay: Path) -> None:
+    def apply(self, overlay: Path, *, server_side: bool = False) -> str:
+        """What kubectl says of each object."""
         rendered = self.kubectl("kustomize", str(overlay))
-        self.kubectl("apply", "-f", "-", stdin=rendered)
+        how = ["--server-side"] if server_side else []
+        return self.kubectl("apply", *how, "-f", "-", stdin=rendered)
 
-    def patch(self, file: Path) -> None:
-        self.kubectl("patch", "ksvc", SERVICE, "--type", "merge", "--patch-file", str(file))
+    def apply_again(self, overlay: Path, *, server_side: bool) -> list[str]:
+        """Apply what is applied already, twice; returns what changed by the second time.
+
+        Once first, because an object's first apply of the other way changes who manages it.
+        """
+        self.apply(overlay, server_side=server_side)
+        before = self._specs(overlay)
+        said = self.apply(overlay, server_side=server_side).splitlines()
+        after = self._specs(overlay)
+        changed = [f"{name} is another object" for name in before if before[name] != after[name]]
+        if not server_side:  # which says the same whether anything changed or not
+            changed += [
+                line
+                for line in said
+                if not line.endswith(" unchanged") and not line.startswith(ALWAYS_CONFIGURED)
+            ]
+        return changed
+
+    def _specs(self, overlay: Path) -> dict[str, Any]:
+        rendered = self.kubectl("kustomize", str(overlay))
+        stored = json.loads(self.kubectl("get", "-f", "-", "-o", "json", stdin=rendered))
+        return {
+            f"{item['kind']} {item['metadata']['name']}": spec(item)
+            for item in stored.get("items", [stored])
+        }
 
     def wait(self, what: str, done: Callable[[], bool], timeout_seconds: float) -> float:
         """Poll until done; returns the seconds it took, or raises ClusterError."""
@@ -78,40 +117,41 @@ class Cluster:
             time.sleep(0.5)
         return time.monotonic() - start
 
-    def wait_ready(self, revision: str, timeout_seconds: float) -> float:
-        """Until the Service is Ready with this as its latest revision."""
+    def wait_ready(self, timeout_seconds: float, service: str = SERVICE) -> float:
+        """Until the Service is Ready, with its last change taken up."""
 
         def done() -> bool:
-            found = self.get("ksvc", SERVICE)
-            return settled(found) and found["status"].get("latestReadyRevisionName") == revision
+            return settled(self.get("ksvc", service))
 
-        return self.wait(f"revision {revision} Ready", done, timeout_seconds)
+        return self.wait(f"Service {service} Ready", done, timeout_seconds)
 
-    def wait_settled(self, timeout_seconds: float) -> float:
-        """Until the Service has taken up its last change."""
-        return self.wait(
-            "the Service Ready again", lambda: settled(self.get("ksvc", SERVICE)), timeout_seconds
-        )
-
-    def url(self, tag: str = "") -> str:
+    def url(self, tag: str = "", service: str = SERVICE) -> str:
         """The Service's URL, or that of a traffic tag."""
-        status = self.get("ksvc", SERVICE)["status"]
+        status = self.get("ksvc", service)["status"]
         return tag_url(status, tag) if tag else str(status["url"])
 
-    def pods(self) -> list[str]:
-        """Every pod of the Service, the terminating ones too."""
-        return [item["metadata"]["name"] for item in self.get(*PODS)["items"]]
+    def traffic(self) -> dict[str, int]:
+        """Each revision's share in percent, as it is in effect."""
+        status = self.get("ksvc", SERVICE)["status"]
+        return {item["revisionName"]: item.get("percent", 0) for item in status["traffic"]}
+
+    def pods(self, service: str = SERVICE) -> list[dict[str, Any]]:
+        """Every pod of a Knative Service, the terminating ones too."""
+        found = self.get("pods", "-l", f"serving.knative.dev/service={service}")["items"]
+        return list(found)
 
     def describe(self) -> str:
         """All that helps to find out what went wrong; never raises."""
+        everything = "app.kubernetes.io/name=sentiment"
         parts = []
         for command in (
-            ("get", "ksvc,configuration,revision,route,kpa,pods", "-o", "wide"),
-            ("describe", "ksvc", SERVICE),
-            ("describe", *PODS),
+            ("get", "ksvc,configuration,revision,route,kpa", "-o", "wide"),
+            ("get", "deployment,hpa,pods", "-o", "wide"),
+            ("describe", "ksvc"),
+            ("describe", "pods"),
             ("get", "events", "--sort-by=.lastTimestamp"),
-            ("logs", *PODS[1:], "-c", "function", "--tail=50", "--prefix"),
-            ("logs", *PODS[1:], "-c", "queue-proxy", "--tail=20", "--prefix"),
+            ("logs", "-l", everything, "-c", "function", "--tail=50", "--prefix"),
+            ("logs", "-l", everything, "-c", "queue-proxy", "--tail=20", "--prefix"),
         ):
             try:
                 output = self.kubectl(*command)
@@ -121,13 +161,25 @@ class Cluster:
         return "\n\n".join(parts)
 
 
+def spec(item: dict[str, Any]) -> dict[str, Any]:
+    """An object without what changes by itself: status, and the version that counts its changes."""
+    metadata = {k: v for k, v in item["metadata"].items() if k != "resourceVersion"}
+    return {k: v for k, v in item.items() if k != "status"} | {"metadata": metadata}
+
+
 def settled(service: dict[str, Any]) -> bool:
     """Ready, as of the last change: an older Ready says nothing of a newer spec."""
+    return ready(service)[0] == "True"
+
+
+def ready(service: dict[str, Any]) -> tuple[str, str]:
+    """A Service's Ready condition, as of its last change: status and message."""
     status = service.get("status", {})
     if status.get("observedGeneration") != service["metadata"]["generation"]:
-        return False
-    conditions = {item["type"]: item["status"] for item in status.get("conditions", [])}
-    return conditions.get("Ready") == "True"
+        return "Unknown", "the last change is not taken up yet"
+    conditions = {item["type"]: item for item in status.get("conditions", [])}
+    found = conditions.get("Ready", {})
+    return found.get("status", "Unknown"), found.get("message", "")
 
 
 def tag_url(status: dict[str, Any], tag: str) -> str:

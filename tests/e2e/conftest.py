@@ -1,19 +1,19 @@
-"""One namespace for the suite; on a failure the cluster's side of it; a table in the end."""
+"""Namespaces of the suite's own; on a failure the cluster's side of it; a table in the end."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster import Cluster, ClusterError
 from tests.e2e.options import Options, reason_to_skip
-from tests.e2e.traffic import table
+from tests.e2e.results import Results
 
-Measurements = list[tuple[str, str, str]]
-MEASUREMENTS = pytest.StashKey[Measurements]()
-CLUSTER = pytest.StashKey[Cluster]()
+RESULTS = pytest.StashKey[Results]()
+CLUSTERS = pytest.StashKey[list[Cluster]]()
 
 
 @pytest.fixture(scope="session")
@@ -24,25 +24,40 @@ def options() -> Options:
 
 
 @pytest.fixture(scope="session")
-def cluster(options: Options, pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    """A new namespace, deleted in the end whatever happens."""
-    cluster = Cluster(options.namespace)
+def cluster(options: Options, results: Results, pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """A new namespace on a cluster with Knative, deleted in the end whatever happens."""
+    yield from new_namespace(Cluster(options.namespace), results, pytestconfig, knative=True)
+
+
+@pytest.fixture(scope="session")
+def plain(options: Options, results: Results, pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    """Another one, for what does without Knative: the two would share names."""
+    yield from new_namespace(
+        Cluster(f"{options.namespace}-plain"), results, pytestconfig, knative=False
+    )
+
+
+def new_namespace(
+    cluster: Cluster, results: Results, config: pytest.Config, *, knative: bool
+) -> Iterator[Cluster]:
     try:
-        cluster.check()
+        cluster.check(knative=knative)
     except ClusterError as exc:
         pytest.fail(str(exc), pytrace=False)
+    results.on |= cluster.versions()
     try:
         cluster.create()
-        pytestconfig.stash[CLUSTER] = cluster
+        config.stash.setdefault(CLUSTERS, []).append(cluster)
         yield cluster
     finally:
         cluster.delete()
 
 
 @pytest.fixture(scope="session")
-def measurements(pytestconfig: pytest.Config) -> Measurements:
-    """Rows for the table: what, measured, expected."""
-    return pytestconfig.stash.setdefault(MEASUREMENTS, [])
+def results(options: Options, pytestconfig: pytest.Config) -> Results:
+    images = {"compiled": options.image, "canary": options.canary_image}
+    images |= {"hello": options.hello_image, "registry": options.registry_image}
+    return pytestconfig.stash.setdefault(RESULTS, Results(on={"images": images}))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,15 +65,20 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    cluster = item.config.stash.get(CLUSTER, None)
-    if report.failed and cluster and item.get_closest_marker("e2e"):
-        report.sections.append((f"namespace {cluster.namespace}", cluster.describe()))
+    if report.failed and item.get_closest_marker("e2e"):
+        for cluster in item.config.stash.get(CLUSTERS, []):
+            report.sections.append((f"namespace {cluster.namespace}", cluster.describe()))
     return report
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if rows := config.stash.get(MEASUREMENTS, None):
-        terminalreporter.section("on the cluster")
-        terminalreporter.write_line(table(rows))
+    results = config.stash.get(RESULTS, None)
+    if not results or not results.rows:
+        return
+    terminalreporter.section("on the cluster")
+    terminalreporter.write_line(results.table())
+    if file := Options.from_environ(os.environ).results:
+        results.write(Path(file))
+        terminalreporter.write_line(f"as JSON: {file}")

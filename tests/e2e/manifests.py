@@ -2,43 +2,101 @@
 
 from __future__ import annotations
 
-import os
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-KNATIVE = Path(__file__).parents[2] / "knative"
+from tests.manifests.rendered import copy_overlay
+
 TEMPLATE = "/spec/template"
+CONTAINER = f"{TEMPLATE}/spec/containers/0"
 ANNOTATIONS = f"{TEMPLATE}/metadata/annotations/autoscaling.knative.dev~1"
+KNATIVE_SERVICES = {"group": "serving.knative.dev", "kind": "Service"}
+
+Changes = list[dict[str, Any]]
 
 
-def write_overlay(
-    folder: Path, overlay: str, namespace: str, image: str, revision: str, window: str
-) -> Path:
-    """A kustomization on top of a shipped overlay; returns its folder.
+@dataclass(frozen=True)
+class Overlays:
+    """Edited copies of the shipped overlays, each in a folder of its own."""
 
-    SERVICE_NAME is set to the revision's name, so that GET /health tells which one answered.
-    """
-    target = folder / revision
-    target.mkdir(parents=True)
-    overlay_path = KNATIVE / "overlays" / overlay
-    document = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "namespace": namespace,
-        # kustomize takes no absolute path, and follows no link out of a relative one.
-        "resources": [os.path.relpath(overlay_path.resolve(), target.resolve())],
-        "images": [{"name": "sentiment-function", **split_image(image)}],
-        "patches": [
-            {
-                "target": {"group": "serving.knative.dev", "kind": "Service"},
-                "patch": yaml.safe_dump(_changes(revision, window)),
-            }
-        ],
-    }
-    (target / "kustomization.yaml").write_text(yaml.safe_dump(document))
-    return target
+    folder: Path
+    namespace: str
+    window: str  # "shipped" keeps the overlay's own
+    count: itertools.count[int]
+
+    def release(self, overlay: str, image: str, shares: tuple[int, ...] = ()) -> Path:
+        """compiled or canary, the file edited as a release is: image and shares of traffic.
+
+        SERVICE_NAME is the revision's name, so that GET /health tells which one answered.
+        """
+        name = {"compiled": "sentiment-v1", "canary": "sentiment-v2"}[overlay]
+        return self._knative(overlay, image, [_env({"SERVICE_NAME": name})], shares)
+
+    def another(
+        self,
+        service: str,
+        image: str,
+        env: Mapping[str, str] | None = None,
+        probed_path: str = "",
+    ) -> Path:
+        """compiled under another name, beside the one that is released."""
+        changes = [*_rename(service), _env({"SERVICE_NAME": f"{service}-v1", **(env or {})})]
+        for probe in ("readinessProbe", "livenessProbe") if probed_path else ():
+            changes.append(_replace(f"{CONTAINER}/{probe}/httpGet/path", probed_path))
+        return self._knative("compiled", image, changes)
+
+    def registry(self, service: str, image: str, tracking_uri: str, model_uri: str) -> Path:
+        variables = {"MLFLOW_TRACKING_URI": tracking_uri, "MODEL_URI": model_uri}
+        changes = [
+            _replace("/metadata/name", service),
+            *(_add(f"{CONTAINER}/env/-", _variable(k, v)) for k, v in variables.items() if v),
+        ]
+        return self._knative("registry", image, changes)
+
+    def kubernetes(self, image: str, connection_age_seconds: int) -> Path:
+        age = {"name": "MAX_CONNECTION_AGE_SECONDS", "value": str(connection_age_seconds)}
+        patch = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "sentiment"},
+            "spec": {"template": {"spec": {"containers": [{"name": "function", "env": [age]}]}}},
+        }
+        return copy_overlay(
+            self._new(),
+            "kubernetes",
+            image=split_image(image),
+            namespace=self.namespace,
+            patches=[{"patch": yaml.safe_dump(patch)}],
+        )
+
+    def _knative(
+        self, overlay: str, image: str, changes: Changes, shares: tuple[int, ...] = ()
+    ) -> Path:
+        patch = yaml.safe_dump([*changes, *self._window()])
+        return copy_overlay(
+            self._new(),
+            overlay,
+            shares=shares,
+            image=split_image(image),
+            namespace=self.namespace,
+            patches=[{"target": KNATIVE_SERVICES, "patch": patch}],
+        )
+
+    def _new(self) -> Path:
+        return self.folder / str(next(self.count))
+
+    def _window(self) -> Changes:
+        if self.window == "shipped":
+            return []
+        return [
+            _replace(f"{ANNOTATIONS}window", self.window),
+            _replace(f"{ANNOTATIONS}scale-to-zero-pod-retention-period", "0s"),
+        ]
 
 
 def split_image(image: str) -> dict[str, str]:
@@ -52,19 +110,25 @@ def split_image(image: str) -> dict[str, str]:
     return {"newName": name, "newTag": tag}
 
 
-def _changes(revision: str, window: str) -> list[dict[str, Any]]:
-    changes: list[dict[str, Any]] = [
-        {"op": "replace", "path": f"{TEMPLATE}/metadata/name", "value": revision},
-        {
-            "op": "add",
-            "path": f"{TEMPLATE}/spec/containers/0/env",
-            "value": [{"name": "SERVICE_NAME", "value": revision}],
-        },
+def _rename(service: str) -> Changes:
+    return [
+        _replace("/metadata/name", service),
+        _replace(f"{TEMPLATE}/metadata/name", f"{service}-v1"),
+        _replace("/spec/traffic/0/revisionName", f"{service}-v1"),
     ]
-    if window != "shipped":
-        retention = f"{ANNOTATIONS}scale-to-zero-pod-retention-period"
-        changes += [
-            {"op": "replace", "path": f"{ANNOTATIONS}window", "value": window},
-            {"op": "replace", "path": retention, "value": "0s"},
-        ]
-    return changes
+
+
+def _env(variables: Mapping[str, str]) -> dict[str, Any]:
+    return _add(f"{CONTAINER}/env", [_variable(*item) for item in variables.items()])
+
+
+def _variable(name: str, value: str) -> dict[str, str]:
+    return {"name": name, "value": value}
+
+
+def _add(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "add", "path": path, "value": value}
+
+
+def _replace(path: str, value: Any) -> dict[str, Any]:
+    return {"op": "replace", "path": path, "value": value}

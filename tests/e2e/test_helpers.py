@@ -1,25 +1,33 @@
-"""The suite's own parts, without a cluster: URLs, shares, load, table, overlays, status."""
+"""The suite's own parts, without a cluster: URLs, load, table, overlays, status, wake-ups.
+
+Where a part talks to a cluster, a script stands in for kubectl and plays what one said.
+"""
 
 from __future__ import annotations
 
 import http.server
+import itertools
 import json
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.e2e import traffic
-from tests.e2e.cluster import Cluster, ClusterError, settled, tag_url
-from tests.e2e.manifests import split_image, write_overlay
-from tests.e2e.options import Options, reason_to_skip
+from tests.e2e import loader, traffic, wakeup
+from tests.e2e.cluster import Cluster, ClusterError, ready, settled, tag_url
+from tests.e2e.manifests import Overlays, split_image
+from tests.e2e.options import Options, reason_out_of_reach, reason_to_skip
+from tests.e2e.results import Results
 from tests.e2e.traffic import Endpoint, endpoint
 from tests.manifests import KnativeService, parse
+from tests.manifests.applied import Applied
+from tests.manifests.pods import KnativeContainer
+from tests.manifests.rendered import render_folder
 
 OWN = "http://sentiment.ns.example.com"
 
@@ -123,12 +131,32 @@ def test_percentile_is_a_measured_value(percent: float, expected: float) -> None
 
 
 def test_table_is_aligned() -> None:
-    assert traffic.table([("cold start", "0.9 s", "<= 10 s"), ("lost", "0 of 812", "0")]) == (
-        "measured    result    expected\n"
-        "------------------------------\n"
-        "cold start  0.9 s     <= 10 s\n"
-        "lost        0 of 812  0"
+    results = Results()
+    results.add("cold start", "0.9 s", "<= 10 s")
+    results.add_load("drained", {"total": 812, "lost": {"502": 3}, "p50_ms": 1.0, "p99_ms": 9.6})
+    assert results.table() == (
+        "measured    result                   expected\n"
+        "---------------------------------------------\n"
+        "cold start  0.9 s                    <= 10 s\n"
+        "drained     3 502 of 812, p99 10 ms  0 lost"
     )
+
+
+def test_results_are_numbers_too(tmp_path: Path) -> None:
+    results = Results(on={"kubernetes": "v1.34.4"})
+    results.add("cold start", "0.9 s", "<= 10 s", seconds=0.91)
+    results.write(tmp_path / "results.json")
+    assert json.loads((tmp_path / "results.json").read_text()) == {
+        "on": {"kubernetes": "v1.34.4"},
+        "rows": [
+            {
+                "what": "cold start",
+                "measured": "0.9 s",
+                "expected": "<= 10 s",
+                "values": {"seconds": 0.91},
+            }
+        ],
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,27 +174,98 @@ def test_image_references_are_split_as_kustomize_wants_them(
     assert split_image(image) == parts
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-@pytest.mark.parametrize("overlay", ["compiled", "canary"])
+needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+
+
+def overlays(folder: Path, window: str = "6s") -> Overlays:
+    return Overlays(folder, "ns", window, itertools.count())
+
+
+def rendered(folder: Path) -> tuple[KnativeService, KnativeContainer]:
+    (found,) = (
+        parse(item)
+        for item in render_folder(folder)
+        if item["apiVersion"].startswith("serving.knative.dev/")
+    )
+    assert isinstance(found, KnativeService)
+    (container,) = found.spec.template.spec.containers
+    return found, container
+
+
+@needs_kubectl
+@pytest.mark.parametrize(
+    ("overlay", "shares", "name"),
+    [("compiled", (100,), "sentiment-v1"), ("canary", (0, 100), "sentiment-v2")],
+)
 @pytest.mark.parametrize("window", ["6s", "shipped"])
-def test_the_suite_applies_the_shipped_overlay(overlay: str, window: str, tmp_path: Path) -> None:
-    folder = write_overlay(tmp_path, overlay, "ns", "reg:5000/x:v9", "sentiment-v2", window)
-    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    service = parse(yaml.safe_load(done.stdout))
-    assert isinstance(service, KnativeService)
-    (container,) = service.spec.template.spec.containers
+def test_the_suite_applies_the_shipped_overlay(
+    overlay: str, shares: tuple[int, ...], name: str, window: str, tmp_path: Path
+) -> None:
+    folder = overlays(tmp_path, window).release(overlay, "reg:5000/x:v9", shares)
+    service, container = rendered(folder)
     annotations = service.spec.template.metadata.annotations
     assert service.metadata.namespace == "ns"
+    assert service.spec.template.metadata.name == name
+    assert [target.percent for target in service.spec.traffic] == list(shares)
     assert container.image == "reg:5000/x:v9"
-    assert [(item.name, item.value) for item in container.env] == [("SERVICE_NAME", "sentiment-v2")]
+    assert [(item.name, item.value) for item in container.env] == [("SERVICE_NAME", name)]
     assert (annotations.window, annotations.retention) == (
         ("60s", "30s") if window == "shipped" else ("6s", "0s")
     )
 
 
+@needs_kubectl
+def test_every_overlay_of_the_suite_can_be_applied_again(tmp_path: Path) -> None:
+    made = overlays(tmp_path)
+    for folder in (
+        made.release("compiled", "x:v1"),
+        made.release("canary", "x:v2", (90, 10)),
+        made.another("hello", "hello:1", probed_path="/"),
+        made.another("broken", "x:v1", {"COMPILED_MODEL": "/none"}),
+        made.registry("from-registry", "x:registry", "http://mlflow", "models:/m/1"),
+    ):
+        *_, document = render_folder(folder)
+        cluster = Applied()
+        cluster.apply(document)
+        cluster.apply(document)
+        assert cluster.writes == 1
+
+
+@needs_kubectl
+def test_another_service_has_a_name_and_a_revision_of_its_own(tmp_path: Path) -> None:
+    service, container = rendered(overlays(tmp_path).another("hello", "h:1", probed_path="/"))
+    assert service.metadata.name == "hello"
+    assert service.spec.template.metadata.name == "hello-v1"
+    assert [target.revision_name for target in service.spec.traffic] == ["hello-v1"]
+    for probe in (container.readiness_probe, container.liveness_probe):
+        assert probe.http_get and probe.http_get.path == "/"
+
+
+@needs_kubectl
+def test_the_registry_overlay_is_told_where_the_registry_is(tmp_path: Path) -> None:
+    folder = overlays(tmp_path).registry("from-registry", "x:r", "http://mlflow:5000", "")
+    service, container = rendered(folder)
+    values = {item.name: item.value for item in container.env}
+    assert service.metadata.name == "from-registry"
+    assert values["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
+    assert "MODEL_URI" not in values  # as the overlay's ConfigMap says
+
+
+@needs_kubectl
+def test_the_plain_overlay_runs_the_image(tmp_path: Path) -> None:
+    found = {item["kind"]: item for item in render_folder(overlays(tmp_path).kubernetes("x:v1", 5))}
+    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "x:v1"
+    values = {item["name"]: item["value"] for item in container["env"]}
+    assert values == {"PORT": "8080", "MAX_CONNECTION_AGE_SECONDS": "5"}
+    assert {item["metadata"]["namespace"] for item in found.values()} == {"ns"}
+
+
 def condition(status: str, observed: int = 2) -> dict[str, Any]:
-    conditions = [{"type": "RoutesReady", "status": "True"}, {"type": "Ready", "status": status}]
+    conditions = [
+        {"type": "RoutesReady", "status": "True"},
+        {"type": "Ready", "status": status, "message": "it failed"},
+    ]
     return {
         "metadata": {"generation": 2},
         "status": {"observedGeneration": observed, "conditions": conditions},
@@ -178,6 +277,7 @@ def test_only_a_ready_of_the_last_change_counts() -> None:
     assert not settled(condition("Unknown"))
     assert not settled(condition("True", observed=1))
     assert not settled({"metadata": {"generation": 1}})
+    assert ready(condition("False")) == ("False", "it failed")
 
 
 def test_a_missing_tag_is_named_with_those_there_are() -> None:
@@ -206,3 +306,233 @@ def test_defaults_hold_where_nothing_is_set() -> None:
 )
 def test_the_reason_to_skip_names_what_is_missing(environ: dict[str, str], word: str) -> None:
     assert word in reason_to_skip(environ)
+
+
+@pytest.mark.parametrize(
+    ("url", "ingress", "reachable"),
+    [
+        ("http://sentiment.ns.svc.cluster.local", "", False),
+        ("http://sentiment.ns.svc.cluster.local", "http://127.0.0.1:8080", True),
+        ("http://sentiment.ns.svc", "", False),
+        ("http://sentiment.ns.127.0.0.1.sslip.io", "", True),
+        ("http://sentiment.ns.svc.example.com", "", True),
+    ],
+)
+def test_a_cluster_local_url_is_out_of_reach(url: str, ingress: str, reachable: bool) -> None:
+    reason = reason_out_of_reach(url, ingress)
+    assert not reason if reachable else all(word in reason for word in (url, "E2E_URL", "domain"))
+
+
+@pytest.mark.parametrize(
+    ("environ", "word"),
+    [
+        ({}, "E2E_IMAGE_REGISTRY"),
+        ({"E2E_IMAGE_REGISTRY": "x"}, "E2E_MLFLOW_TRACKING_URI"),
+        ({"E2E_IMAGE_REGISTRY": "x", "E2E_MLFLOW_TRACKING_URI": "http://m"}, ""),
+    ],
+)
+def test_the_registry_overlay_needs_a_registry(environ: dict[str, str], word: str) -> None:
+    reason = Options.from_environ(environ).reason_for_no_registry()
+    assert word in reason and bool(word) == bool(reason)
+
+
+POD = {
+    "metadata": {"name": "p", "creationTimestamp": "2026-01-02T03:04:05Z"},
+    "status": {
+        "conditions": [
+            {
+                "type": "PodScheduled",
+                "status": "True",
+                "lastTransitionTime": "2026-01-02T03:04:05Z",
+            },
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-02T03:04:07Z"},
+            {"type": "Initialized", "status": "True", "lastTransitionTime": "2026-01-02T03:04:05Z"},
+        ],
+        "containerStatuses": [
+            {"name": "function", "state": {"running": {"startedAt": "2026-01-02T03:04:06Z"}}},
+            {"name": "queue-proxy", "state": {"waiting": {}}},
+        ],
+    },
+}
+EVENTS = [
+    {"reason": "Scheduled", "eventTime": "2026-01-02T03:04:05.250000Z", "firstTimestamp": None},
+    {"reason": "Pulled", "eventTime": None, "firstTimestamp": "2026-01-02T03:04:06Z"},
+    {"reason": "Unknown", "eventTime": None, "firstTimestamp": None},
+]
+STARTED = {
+    "time": "2026-01-02T03:04:06.900Z",
+    "message": "started",
+    "listening_ms": 130.5,
+    "model_loaded_ms": 125.0,
+    "first_probe_ms": 180.0,
+    "first_request_ms": 210.0,
+}
+ASKED = 1767323044.9  # 2026-01-02T03:04:04.9Z
+
+
+def test_a_wake_up_is_told_in_parts() -> None:
+    log = f"no record\n[1]\n{json.dumps(STARTED)}\n{json.dumps(STARTED | {'listening_ms': 9})}\n"
+    found = wakeup.wakeup(POD, EVENTS, log, ASKED, 2.05)
+    assert found.parts() == pytest.approx(
+        {
+            "request sent to process start": 1790.0,
+            "process start to listening": 130.5,
+            "process start to model loaded": 125.0,
+            "process start to first probe": 180.0,
+            "process start to first request": 210.0,
+            "process start to answer": 260.0,
+        }
+    )
+    assert found.stages == {
+        "pod PodScheduled": 0,
+        "event Scheduled": 0.25,
+        "event Pulled": 1,
+        "container function started": 1,
+        "pod Ready": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {},
+        {"message": "other"},
+        STARTED | {"first_request_ms": None, "listening_ms": None, "first_probe_ms": None},
+    ],
+)
+def test_what_the_process_did_not_say_is_left_out(record: dict[str, Any]) -> None:
+    found = wakeup.wakeup(POD, [], json.dumps(record), ASKED, 2.05)
+    known = ["process start to model loaded"] if record.get("message") == "started" else []
+    assert list(found.parts()) == known
+    assert found.stages["pod Ready"] == 2
+
+
+def test_wake_ups_are_reported_as_medians() -> None:
+    results = Results()
+    starts = [
+        wakeup.Wakeup(seconds, {"listening_ms": 100 * seconds}, None, {"pod Ready": 1.0})
+        for seconds in (1.0, 3.0, 2.0)
+    ]
+    starts.append(wakeup.Wakeup(4.0))  # of which nothing more is known
+    assert wakeup.report(results, "compiled", starts, 10) == 2.0
+    assert [(row.what, row.measured, row.expected) for row in results.rows] == [
+        ("scale from zero, compiled", "2.00 s (1.00-4.00, n=4)", "<= 10 s"),
+        ("  process start to listening", "200 ms", ""),
+        ("  pod created to pod Ready", "1 s", ""),
+    ]
+    assert len(results.rows[0].values["starts"]) == 4
+    json.dumps(results.rows[0].values)
+
+
+KUBECTL = """#!{python}
+import json, pathlib, sys
+here = pathlib.Path(__file__).parent
+arguments = " ".join(sys.argv[3:])  # after --namespace ns
+with (here / "asked").open("a") as asked:
+    print(arguments, file=asked)
+for beginning, said in json.loads((here / "script").read_text()).items():
+    if arguments.startswith(beginning):
+        print(said)
+        break
+else:
+    sys.exit(f"not in the script: {{arguments}}")
+"""
+
+
+class Script:
+    """A kubectl on PATH that answers by the beginning of what it is asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "kubectl").write_text(KUBECTL.format(python=sys.executable))
+        (folder / "kubectl").chmod(0o755)
+
+    def says(self, answers: dict[str, Any]) -> None:
+        lines = {key: x if isinstance(x, str) else json.dumps(x) for key, x in answers.items()}
+        (self.folder / "script").write_text(json.dumps(lines))
+
+    @property
+    def asked(self) -> list[str]:
+        return (self.folder / "asked").read_text().splitlines()
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return Script(tmp_path)
+
+
+STORED = {"kind": "Service", "metadata": {"name": "sentiment", "resourceVersion": "7"}, "spec": {}}
+
+
+@pytest.mark.parametrize(
+    ("said", "server_side", "changed"),
+    [
+        ("service.serving.knative.dev/sentiment unchanged", False, 0),
+        ("service.serving.knative.dev/sentiment configured", False, 1),
+        ("poddisruptionbudget.policy/sentiment configured", False, 0),
+        ("service.serving.knative.dev/sentiment serverside-applied", True, 0),
+    ],
+)
+def test_a_second_apply_is_told_by_what_kubectl_says(
+    kubectl: Script, said: str, server_side: bool, changed: int
+) -> None:
+    kubectl.says({"kustomize": "rendered", "apply": said, "get": STORED})
+    found = Cluster("ns").apply_again(Path("overlay"), server_side=server_side)
+    assert len(found) == changed
+    applied = [line for line in kubectl.asked if line.startswith("apply")]
+    assert len(applied) == 2
+    assert all(("--server-side" in line) == server_side for line in applied)
+
+
+def test_a_wake_up_is_looked_up_on_the_cluster(kubectl: Script) -> None:
+    gone = POD | {"metadata": POD["metadata"] | {"deletionTimestamp": "2026-01-02T03:04:05Z"}}
+    kubectl.says(
+        {
+            "get pods": {"items": [gone, POD]},
+            "get events": {"items": EVENTS},
+            "logs": json.dumps(STARTED),
+        }
+    )
+    found = wakeup.look(Cluster("ns"), "sentiment", ASKED, 2.05)
+    assert found == wakeup.wakeup(POD, EVENTS, json.dumps(STARTED), ASKED, 2.05)
+    assert "serving.knative.dev/service=sentiment" in kubectl.asked[0]
+
+
+def test_of_several_pods_none_is_taken_for_the_one(kubectl: Script) -> None:
+    kubectl.says({"get pods": {"items": [POD, POD]}})
+    assert wakeup.look(Cluster("ns"), "sentiment", ASKED, 2.05) == wakeup.Wakeup(2.05)
+
+
+def test_load_from_inside_the_cluster_is_read_from_its_log(kubectl: Script) -> None:
+    summary = {"total": 10, "lost": {}, "p50_ms": 1.0, "p99_ms": 2.0}
+    kubectl.says(
+        {
+            "create": "",
+            "get pod": {"status": {"phase": "Succeeded"}},
+            "logs": f"starting\n{json.dumps(summary)}",
+            "delete": "",
+        }
+    )
+    happened: list[str] = []
+    found = loader.run_load(Cluster("ns"), "x:v1", 2, 0.1, lambda: happened.append("rollout"))
+    assert (found, happened) == (summary, ["rollout"])
+    assert kubectl.asked[-1].startswith("delete pod load")
+
+
+def test_load_runs_as_one_command_without_the_project(ingress: str, tmp_path: Path) -> None:
+    """As in the pod: nothing but Python's standard library."""
+    Handler.predictions = 0
+    _, *rest = loader.command(ingress, 2, 0.2)
+    done = subprocess.run(
+        [sys.executable, "-I", *rest], capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["total"] == Handler.predictions > 0
+    assert summary["lost"] == {"503": summary["total"] // 10}
+
+
+def test_versions_name_knative_where_there_is_one(kubectl: Script) -> None:
+    kubectl.says({"get --raw": {"gitVersion": "v1.34.4"}, "get namespace": "1.23.0"})
+    assert Cluster("ns").versions() == {"kubernetes": "v1.34.4", "knative": "1.23.0"}

@@ -133,6 +133,15 @@ class Load:
             self.answers[kind] += 1
             self.seconds.append(seconds)
 
+    def summary(self) -> dict[str, Any]:
+        """In few words, as JSON takes them."""
+        return {
+            "total": self.total,
+            "lost": self.lost,
+            "p50_ms": round(1000 * percentile(self.seconds, 50), 2),
+            "p99_ms": round(1000 * percentile(self.seconds, 99), 2),
+        }
+
 
 def run_load(target: Endpoint, clients: int, seconds: float, meanwhile: Callable[[], None]) -> Load:
     """Predict from several keep-alive clients; ``meanwhile`` runs a third of the way in.
@@ -178,11 +187,3 @@ def percentile(values: Iterable[float], percent: float) -> float:
     """The smallest value that at least this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
-
-
-def table(rows: list[tuple[str, str, str]]) -> str:
-    """Measurements as an aligned table: what, measured, expected."""
-    lines = [("measured", "result", "expected"), *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(3)]
-    text = ["  ".join(cell.ljust(w) for cell, w in zip(x, widths, strict=True)) for x in lines]
-    return "\n".join(line.rstrip() for line in [text[0], "-" * len(text[0]), *text[1:]])

@@ -86,24 +86,16 @@ class TrafficTarget(Strict):
         return self
 
 
-class Traffic(Strict):
-    """The traffic block alone, as the patches that promote and roll back have it."""
-
-    traffic: list[TrafficTarget] = []
+class KnativeServiceSpec(Strict):
+    template: RevisionTemplate
+    # Left out, it would be all traffic to the latest revision.
+    traffic: Annotated[list[TrafficTarget], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _sums_up(self) -> Self:
-        if self.traffic and sum(target.percent for target in self.traffic) != 100:
+        if sum(target.percent for target in self.traffic) != 100:
             raise ValueError("the percentages must add up to 100")
         return self
-
-
-class TrafficPatch(Strict):
-    spec: Traffic
-
-
-class KnativeServiceSpec(Traffic):
-    template: RevisionTemplate
 
     @model_validator(mode="after")
     def _traffic_names_the_template(self) -> Self:

@@ -71,6 +71,8 @@ class ServicePort(Strict):
 
 class ServiceSpec(Strict):
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    session_affinity: Literal["None", "ClientIP"] = "None"
+    internal_traffic_policy: Literal["Cluster", "Local"] = "Cluster"
     selector: Labels
     ports: Annotated[list[ServicePort], Field(min_length=1)]
 

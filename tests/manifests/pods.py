@@ -223,6 +223,8 @@ class KnativeContainer(Strict):
     liveness_probe: Probe
     startup_probe: Probe | None = None
     security_context: ContainerSecurity
+    termination_message_path: Annotated[str, Field(pattern="^/")]
+    termination_message_policy: Literal["File", "FallbackToLogsOnError"]
 
 
 class Sleep(Strict):
@@ -283,6 +285,9 @@ class PodSpec(KnativePodSpec):
     topology_spread_constraints: list[TopologySpread] = []
     node_selector: Labels = {}
     priority_class_name: Name | None = None
+    restart_policy: Literal["Always"]
+    dns_policy: Literal["ClusterFirst", "Default", "None", "ClusterFirstWithHostNet"]
+    scheduler_name: Name
     host_network: bool = False
     host_pid: Annotated[bool, Field(alias="hostPID")] = False
     host_ipc: Annotated[bool, Field(alias="hostIPC")] = False
