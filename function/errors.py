@@ -63,9 +63,15 @@ class NotAcceptable(ServiceError):
 
 
 class RequestTimeout(ServiceError):
-    """A request that stopped arriving half-way."""
+    """A request that stopped arriving half-way, or held what others waited for."""
 
     status, title, slug = 408, "Request Timeout", "request-timeout"
+
+    def __init__(self, limit_seconds: float) -> None:
+        super().__init__(
+            f"The request did not arrive in time (READ_TIMEOUT_SECONDS={limit_seconds:g},"
+            " less while others wait)."
+        )
 
 
 class BodyTooLarge(ServiceError):

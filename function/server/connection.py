@@ -19,6 +19,8 @@ READ_BYTES = 65_536
 MOST_UNSENT_BYTES = 262_144
 """Of answers to pipelined requests; the rest of the requests waits."""
 LEAST_BYTES_PER_SECOND = 4_096
+LEAST_SECONDS = 1.0
+"""What a body that others wait for may stall."""
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 MOST_LINGERED_BYTES = 16 * 1_048_576
@@ -136,10 +138,11 @@ class Connection:
                 self.refuse(Overloaded("Too many large requests are under way."))
             return
         limit = settings.read_timeout_seconds
+        if self.held_bytes and self._server.room.is_contended:
+            limit = min(limit, LEAST_SECONDS)
         allowed = limit + reader.body_bytes / LEAST_BYTES_PER_SECOND
         if quiet > limit or now - self._began > allowed:
-            detail = f"The request did not arrive within READ_TIMEOUT_SECONDS={limit:g}."
-            self.refuse(RequestTimeout(detail))
+            self.refuse(RequestTimeout(settings.read_timeout_seconds))
 
     def _give_up(self, job: Job) -> None:
         self._job = None

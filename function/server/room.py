@@ -23,7 +23,12 @@ class BodyRoom:
         self._most_bytes = max(LEAST_BYTES, WHOLE_BODIES * max_body_bytes)
         self._held_bytes = 0
         self._holding: set[Connection] = set()
-        self._waiting: set[Connection] = set()
+        self._waiting: dict[Connection, None] = {}  # in the order they came
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether somebody waits for room, so that who holds it must not dawdle."""
+        return bool(self._waiting)
 
     def has_room(self, connection: Connection, body_bytes: int) -> bool:
         """Note how much the connection holds now, and whether to read on; if not, it is resumed."""
@@ -38,7 +43,7 @@ class BodyRoom:
             return True
         if connection is max(self._holding, key=lambda holder: holder.held_bytes):
             return True
-        self._waiting.add(connection)
+        self._waiting[connection] = None
         return False
 
     def release(self, connection: Connection) -> None:
@@ -46,7 +51,7 @@ class BodyRoom:
         self._held_bytes -= connection.held_bytes
         connection.held_bytes = 0
         self._holding.discard(connection)
-        self._waiting.discard(connection)
-        waiting, self._waiting = self._waiting, set()
+        self._waiting.pop(connection, None)
+        waiting, self._waiting = self._waiting, {}
         for other in waiting:
             other.resume()

@@ -118,8 +118,6 @@ class Server:
     def ready(self, events: int) -> None:
         """Somebody connects."""
         for _ in range(MOST_ACCEPTED_AT_ONCE):
-            if len(self._connections) >= self._most_connections and not self._make_place():
-                return self._do_not_listen()
             try:
                 client = self._listener.accept()
             except OSError:  # no descriptor left, in the process or on the machine
@@ -129,6 +127,9 @@ class Server:
             if client is None:
                 return
             self._connections.add(Connection(self, client))
+            if len(self._connections) > self._most_connections and not self._make_place():
+                self._do_not_listen()
+                return
 
     def _tell(self, watcher: Watcher, events: int) -> None:
         try:
@@ -179,7 +180,7 @@ class Server:
             if chosen:
                 longest = min(chosen, key=lambda item: item.idle_since)
                 if longest.is_arriving:
-                    longest.refuse(RequestTimeout("The request did not arrive in time."))
+                    longest.refuse(RequestTimeout(self.settings.read_timeout_seconds))
                 longest.close()
                 return True
         return False
