@@ -1,5 +1,6 @@
 # make run    first prediction in two minutes: installs, trains the demo model if needed, serves
-# make test   the same set-up, then ruff, mypy and the whole test suite
+# make test   the same set-up, then ruff, mypy and the whole test suite but the containers'
+# make test-containers  builds the images and tests them; needs podman and buildah, or docker
 # make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
@@ -15,7 +16,7 @@ DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
-.PHONY: run test bench image image-compiled lock clean
+.PHONY: run test test-containers bench image image-compiled lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -27,7 +28,10 @@ test: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto -m "not container"
+
+test-containers: $(VENV)/installed-test $(NATIVE)
+	$(BIN)/python -m pytest -m container
 
 bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
