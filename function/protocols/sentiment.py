@@ -8,6 +8,7 @@ is wrong; a test holds the two to the same verdict.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
@@ -24,6 +25,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring  # what _encode makes of a string, at a third of the time
 _MOST_ERRORS = 20
 _MOST_FIELDS = 16
+_SMALL_BYTES = 16_384
+_LEAST_VALUES = 65_536
+_BYTES_PER_VALUE = 4
+_CONTAINER_WEIGHT = 10  # what an object or an array takes of memory, in strings
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""A string, or one that never ends: every byte is looked at once."""
 
 
 def _refuse_constant(name: str) -> Any:
@@ -33,10 +40,13 @@ def _refuse_constant(name: str) -> Any:
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
-def parse_json(body: bytes) -> Any:
-    """The body as JSON; raises MalformedRequest (400) where it is none."""
+def parse_json(body: bytes, settings: Settings) -> Any:
+    """The body as JSON; raises MalformedRequest (400) where it is none, and InvalidInput (422)
+    where it is of more values than any request has."""
     if not body:
         raise MalformedRequest('The body is empty; send JSON such as {"text": "..."}.')
+    if len(body) > _SMALL_BYTES:
+        _refuse_crowds(body, max(_LEAST_VALUES, settings.max_body_bytes // _BYTES_PER_VALUE))
     try:
         return _decode(body.decode())
     except json.JSONDecodeError as exc:
@@ -46,12 +56,23 @@ def parse_json(body: bytes) -> Any:
         raise MalformedRequest("The body is not JSON that can be read.") from exc
 
 
+def _refuse_crowds(body: bytes, most: int) -> None:
+    """Bytes are not memory: a mebibyte of small objects is 83 of Python. So values are counted,
+    by the commas and brackets outside of strings, before any is made."""
+    if _weight(body) > most and _weight(_STRING.sub(b"", body)) > most:
+        raise InvalidInput([{"pointer": "", "detail": "more values than a body may have"}])
+
+
+def _weight(text: bytes) -> int:
+    return text.count(b",") + _CONTAINER_WEIGHT * (text.count(b"{") + text.count(b"["))
+
+
 def parse_predict(body: bytes, settings: Settings) -> tuple[str, bool]:
     """A ``/predict`` body -> its text and whether scores are asked for.
 
     Raises MalformedRequest (400) or InvalidInput (422).
     """
-    payload = parse_json(body)
+    payload = parse_json(body, settings)
     if type(payload) is dict and len(payload) == 1:
         text = payload.get("text")
         if _is_plain_text(text, settings.max_text_length):
@@ -67,7 +88,7 @@ def parse_batch(body: bytes, settings: Settings) -> tuple[list[str], bool]:
 
     Raises MalformedRequest (400) or InvalidInput (422).
     """
-    payload = parse_json(body)
+    payload = parse_json(body, settings)
     if type(payload) is dict and len(payload) == 1:
         texts = payload.get("texts")
         if type(texts) is list and 0 < len(texts) <= settings.max_batch_size:
