@@ -48,6 +48,7 @@ class OriginalPredictor:
     """
 
     engine = "original"
+    multilabel = False
 
     def __init__(
         self, model: Any, names: Mapping[str, str], column: str, classes: list[Any] | None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from function.compiled import garbage
 from function.errors import ModelLoadError
-from function.predictor import Predictor
+from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
 from function.settings import Settings
 
@@ -196,11 +196,14 @@ def compile_original(
 
 
 def answers_of(predictor: Predictor) -> Any:
-    """A predictor as verify.Original: texts -> labels, and probability rows where it has any."""
+    """A predictor as verify.Original: texts -> labels, and probability rows where it has any.
 
-    def answer(texts: Sequence[str]) -> tuple[list[str], list[tuple[float, ...]] | None]:
+    A label is a name, or the tuple of those that apply where the model is multilabel.
+    """
+
+    def answer(texts: Sequence[str]) -> tuple[list[Any], list[tuple[float, ...]] | None]:
         found = predictor.predict(texts)
         rows = [item.scores for item in found if item.scores is not None]
-        return [item.label for item in found], rows or None
+        return [said(item) for item in found], rows or None
 
     return answer
