@@ -104,6 +104,7 @@ def load_original(settings: Settings, stages: Stages) -> Original:
     Raises ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
+        from function.model import signatures
         from function.model.originals import PyfuncPredictor, SklearnPredictor
         from function.registry import modelfile
     with ExitStack() as cleanup:
@@ -111,16 +112,25 @@ def load_original(settings: Settings, stages: Stages) -> Original:
         cleanup.callback(rmtree, workspace, ignore_errors=True)
         lineage, folder = _fetch(settings, stages, workspace)
         with stages.timed("deserialize"):
-            flavour = modelfile.flavour(lineage.details)
+            flavour = _flavour(lineage.details)
             model = _deserialize(lineage, folder, flavour)
         with stages.timed("probe"):
-            engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
-            column = modelfile.text_column(lineage.details)
-            predictor = engine(model, settings.label_names(), column)
+            names, inputs = settings.label_names(), lineage.details["signature"]["inputs"]
+            predictor: Predictor
+            if flavour == "sklearn":
+                predictor = SklearnPredictor(model, names, signatures.text_column(inputs))
+            else:
+                predictor = PyfuncPredictor(model, names, inputs)
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if flavour == "pyfunc":  # such a model may read its files whenever it likes
             atexit.register(cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
+
+
+def _flavour(details: Mapping[str, Any]) -> str:
+    """``sklearn`` where pyfunc would only wrap the estimator, or knows no way to ask it."""
+    is_native = details["loader_module"] in ("mlflow.sklearn", None)
+    return "sklearn" if "sklearn" in details["flavours"] and is_native else "pyfunc"
 
 
 def _fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
