@@ -2,8 +2,8 @@
 for both the label and the probabilities.
 
 Asked as a whole, a pipeline transforms for ``predict`` and again for ``predict_proba``. And where
-``predict`` is nothing but the likeliest class, as in a forest, the label is read off the
-probabilities; only where two are as good as equal is ``predict`` asked as well.
+``predict`` only compares probabilities, as in a forest, the label is read off them (rules.py);
+where both come of the same costly numbers, these are computed once (support_vectors.py).
 """
 
 from __future__ import annotations
@@ -12,39 +12,14 @@ from copy import copy
 from typing import Any
 
 from function.compiler.sklearn_names import public_name
+from function.model import rules
+from function.model.support_vectors import joint_ask
 from function.model.values import plain
-
-NEARLY = 1e-9
-"""Probabilities closer than this are settled by ``predict``."""
 
 THRESHOLDS = {
     "sklearn.model_selection.FixedThresholdClassifier",
     "sklearn.model_selection.TunedThresholdClassifierCV",
 }
-LIKELIEST = {
-    "sklearn.calibration.CalibratedClassifierCV",
-    "sklearn.ensemble.AdaBoostClassifier",
-    "sklearn.ensemble.BaggingClassifier",
-    "sklearn.ensemble.ExtraTreesClassifier",
-    "sklearn.ensemble.GradientBoostingClassifier",
-    "sklearn.ensemble.HistGradientBoostingClassifier",
-    "sklearn.ensemble.RandomForestClassifier",
-    "sklearn.ensemble.VotingClassifier",
-    "sklearn.linear_model.LogisticRegression",
-    "sklearn.linear_model.LogisticRegressionCV",
-    "sklearn.linear_model.SGDClassifier",
-    "sklearn.naive_bayes.BernoulliNB",
-    "sklearn.naive_bayes.ComplementNB",
-    "sklearn.naive_bayes.GaussianNB",
-    "sklearn.naive_bayes.MultinomialNB",
-    "sklearn.neighbors.KNeighborsClassifier",
-    "sklearn.neural_network.MLPClassifier",
-    "sklearn.tree.DecisionTreeClassifier",
-    "sklearn.tree.ExtraTreeClassifier",
-    "lightgbm.LGBMClassifier",
-    "xgboost.XGBClassifier",
-}
-"""Whose ``predict`` takes the class of the greatest ``predict_proba``; SVC's, for one, does not."""
 
 
 class Estimator:
@@ -58,7 +33,8 @@ class Estimator:
         self._is_lone = classes is not None and len(classes) == 1 and isinstance(classes[0], list)
         self.classes: list[Any] | None = classes[0] if classes and self._is_lone else classes
         self.has_probabilities = hasattr(self._last, "predict_proba")
-        self.takes_likeliest = self.has_probabilities and _takes_likeliest(self._last)
+        self.rule = rules.rule_of(self._last, taken_apart) if self.has_probabilities else None
+        self.joint = joint_ask(self._last)
 
     def features(self, given: Any) -> Any:
         """What the last step reads."""
@@ -108,18 +84,3 @@ def taken_apart(model: Any) -> tuple[list[Any], Any]:
 
 def _does_nothing(part: Any) -> bool:
     return part is None or (isinstance(part, str) and part == "passthrough")
-
-
-def _takes_likeliest(model: Any) -> bool:
-    name = (
-        public_name(model) or f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
-    )
-    if name == "sklearn.ensemble.StackingClassifier":
-        return _takes_likeliest(taken_apart(model.final_estimator_)[1])
-    if name == "sklearn.multiclass.OneVsRestClassifier":
-        # Its predict compares decision functions where there are any, else probabilities.
-        parts = [taken_apart(part)[1] for part in model.estimators_]
-        return not any(hasattr(part, "decision_function") for part in parts)
-    if name == "sklearn.multioutput.MultiOutputClassifier":
-        return all(_takes_likeliest(taken_apart(part)[1]) for part in model.estimators_)
-    return name in LIKELIEST

@@ -13,8 +13,9 @@ from math import isnan
 from typing import Any
 
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.estimator import NEARLY, Estimator
+from function.model.estimator import Estimator
 from function.model.onelabel import Names, is_table, shown
+from function.model.rules import NEARLY
 from function.model.values import probability
 from function.predictor import MultilabelPrediction
 
@@ -38,14 +39,15 @@ class SeveralLabels:
             named = classes
         _refuse_several_targets(self._values, named, width)
         self.labels = shown(named, names)
-        self.takes_likeliest = estimator.takes_likeliest
+        # Whatever its rule: the greater of a label's two probabilities is that above a half.
+        self.takes_shortcut = estimator.rule is not None
 
     def __call__(self, features: Any, count: int) -> list[MultilabelPrediction]:
         """Raises ModelOutputError where there is not one row for each of ``count`` texts."""
         rows: Sequence[Row] = [None] * count
         if self._estimator.has_probabilities:
             rows = self._rows(features, count)
-            if self.takes_likeliest and all(map(_is_clear, rows)):
+            if self.takes_shortcut and all(map(_is_clear, rows)):
                 return [self._answer([share > 0.5 for share in row or ()], row) for row in rows]
         marks = self._estimator.labels(features)
         self._expect_table("predict", marks, count)

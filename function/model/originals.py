@@ -11,9 +11,10 @@ from function.model.estimator import Estimator
 from function.model.multilabel import SeveralLabels
 from function.model.onelabel import OneLabel
 from function.model.reading import Reading
+from function.model.rules import NEARLY
 from function.model.shapes import FRAME_FIRST, PROBES, Input, NoShapeFits, as_records, find_input
 from function.model.values import plain
-from function.predictor import Answer
+from function.predictor import Answer, said
 
 TEXT_COLUMN = "text"
 
@@ -37,7 +38,7 @@ class SklearnPredictor:
         self._input = self._find_input(model, column, probes)
         decide = self._decide
         assert decide is not None
-        self._settle_labels(decide, probes)
+        self._settle_shortcut(decide, probes)
         self.labels: tuple[str, ...] | None = decide.labels
         self.multilabel = decide.multilabel
 
@@ -69,13 +70,21 @@ class SklearnPredictor:
         except NoShapeFits as exc:
             raise refusals.of_sklearn(model, column, exc) from exc.failures[0]
 
-    def _settle_labels(self, decide: OneLabel | SeveralLabels, probes: list[str]) -> None:
-        """Read labels off the probabilities only where that is what ``predict`` says."""
-        if not decide.takes_likeliest:
-            return
-        read_off = self.predict(probes)
-        decide.takes_likeliest = False
-        decide.takes_likeliest = self.predict(probes) == read_off
+    def _settle_shortcut(self, decide: OneLabel | SeveralLabels, probes: list[str]) -> None:
+        """Take the shortcut from probabilities to labels only where it says what the model does."""
+        if decide.takes_shortcut:
+            short = self.predict(probes)
+            decide.takes_shortcut = False
+            decide.takes_shortcut = _agree(short, self.predict(probes))
+
+
+def _agree(some: Sequence[Answer], others: Sequence[Answer]) -> bool:
+    pairs = list(zip(some, others, strict=True))
+    return all(said(one) == said(other) for one, other in pairs) and all(
+        abs(share - expected) <= NEARLY
+        for one, other in pairs
+        for share, expected in zip(one.scores or (), other.scores or (), strict=True)
+    )
 
 
 class PyfuncPredictor:
