@@ -94,7 +94,8 @@ def test_integer_classes_are_named_through_labels(serve: Serve) -> None:
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)).fit(texts["text"], numbers)
     client = serve(model, {"LABELS": "0=negative,1=neutral,2=positive"})
     assert [label for label, _ in answers(client)] == ["positive", "negative", "neutral"]
-    assert client.get("/models/info").json["labels"] == ["negative", "neutral", "positive"]
+    info = client.get("/models/info").json
+    assert (info["labels"], info["multilabel"]) == (["negative", "neutral", "positive"], False)
 
 
 def test_another_column_name_in_the_signature_is_used(serve: Serve) -> None:
