@@ -18,6 +18,34 @@ class Prediction(NamedTuple):
     scores: tuple[float, ...] | None
 
 
+class MultilabelPrediction(NamedTuple):
+    """One text's answer where any number of labels may apply, none included.
+
+    ``labels`` are those that the model says apply, and ``scores`` the probability of each of
+    ``Predictor.labels`` in their order, which need not sum to 1; None where it gives none.
+    """
+
+    labels: tuple[str, ...]
+    scores: tuple[float, ...] | None
+
+    @property
+    def label(self) -> None:
+        """There is no one label."""
+
+    @property
+    def confidence(self) -> None:
+        """Nor a probability of it."""
+
+
+Answer = Prediction | MultilabelPrediction
+"""Told apart by type; a predictor gives the one or the other, as its ``multilabel`` says."""
+
+
+def said(answer: Answer) -> str | tuple[str, ...]:
+    """What an answer decided, to compare by: the label, or those that apply."""
+    return answer.labels if isinstance(answer, MultilabelPrediction) else answer.label
+
+
 class Predictor(Protocol):
     """A loaded model: texts in, one prediction per text out, in input order."""
 
@@ -32,7 +60,11 @@ class Predictor(Protocol):
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """The class names in the order of ``Prediction.scores``; None where unknown."""
+        """The class names in the order of an answer's ``scores``; None where unknown."""
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    @property
+    def multilabel(self) -> bool:
+        """Whether its answers are MultilabelPrediction."""
+
+    def predict(self, texts: Sequence[str]) -> Sequence[Answer]:
         """Classify the texts; raises ModelOutputError where the answer has another shape."""

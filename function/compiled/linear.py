@@ -30,6 +30,7 @@ class LinearPredictor:
     """A compiled text classifier; see predictor.Predictor. Safe to share between threads."""
 
     engine = "compiled"
+    multilabel = False
 
     def __init__(
         self,

@@ -98,6 +98,7 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "engine": model.predictor.engine,
         "not_compiled": model.not_compiled,
         "labels": model.predictor.labels,
+        "multilabel": model.predictor.multilabel,
         "signature": lineage.details.get("signature"),
         "flavours": lineage.details.get("flavours"),
         "mlflow_version": lineage.details.get("mlflow_version"),

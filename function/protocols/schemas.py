@@ -55,7 +55,11 @@ class _Schema(BaseModel):
 
 
 class PredictRequest(_Schema):
-    """One text to classify."""
+    """One text to classify.
+
+    Answered with ``sentiment`` and ``confidence``; by a multilabel model with ``labels``, those
+    that apply, and the two are null.
+    """
 
     text: Text = Field(examples=["This product is amazing!"])
     return_scores: bool = Field(False, description="Also return the probability of each label.")

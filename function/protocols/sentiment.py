@@ -1,5 +1,11 @@
 """The native JSON protocol: ``{"text"}`` and ``{"texts"}`` in, labels and confidences out.
 
+    {"text", "sentiment", "confidence", "model_version"}             one label per text
+    {"text", "sentiment", "confidence", "labels", "model_version"}   several: the first two null
+
+With ``"return_scores": true`` also ``scores``, label to probability, where the model has any. Those
+of one label sum to 1; those of several are each label's own.
+
 A request that is plainly right is read by hand, because importing pydantic costs a cold start a
 tenth of a second and a request 10 µs. Everything else goes to the schemas, which alone say what
 is wrong; a test holds the two to the same verdict.
@@ -13,7 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from function.errors import InvalidInput, MalformedRequest
-from function.predictor import Prediction
+from function.predictor import Answer, MultilabelPrediction
 from function.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,7 +109,7 @@ def parse_batch(body: bytes, settings: Settings) -> tuple[list[str], bool]:
 
 def render_prediction(
     text: str,
-    prediction: Prediction,
+    prediction: Answer,
     model_version: str | None,
     labels: tuple[str, ...] | None = None,
 ) -> str:
@@ -113,7 +119,7 @@ def render_prediction(
 
 def render_batch(
     texts: Sequence[str],
-    predictions: Sequence[Prediction],
+    predictions: Sequence[Answer],
     model_version: str | None,
     labels: tuple[str, ...] | None = None,
 ) -> str:
@@ -126,17 +132,33 @@ def render_batch(
     return f'{{"predictions":[{",".join(items)}]}}'
 
 
-def _render(text: str, prediction: Prediction, version: str, labels: tuple[str, ...] | None) -> str:
+def _render(text: str, answer: Answer, version: str, labels: tuple[str, ...] | None) -> str:
     """Put together by hand: encoding a dict takes four times as long as its strings."""
-    label, confidence, scores = prediction
-    more = ""
-    if labels is not None and scores is not None:
-        more = f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
+    if isinstance(answer, MultilabelPrediction):
+        return _render_multilabel(text, answer, version, labels)
+    label, confidence, scores = answer
+    more = _scores(labels, scores)
     return (
         f'{{"text":{_quote(text)},"sentiment":{_quote(label)},'
         f'"confidence":{"null" if confidence is None else repr(confidence)},'
         f'"model_version":{version}{more}}}'
     )
+
+
+def _render_multilabel(
+    text: str, answer: MultilabelPrediction, version: str, labels: tuple[str, ...] | None
+) -> str:
+    return (
+        f'{{"text":{_quote(text)},"sentiment":null,"confidence":null,'
+        f'"labels":{_encode(answer.labels)},"model_version":{version}'
+        f"{_scores(labels, answer.scores)}}}"
+    )
+
+
+def _scores(labels: tuple[str, ...] | None, scores: tuple[float, ...] | None) -> str:
+    if labels is None or scores is None:
+        return ""
+    return f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
 
 
 def _is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
