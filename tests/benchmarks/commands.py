@@ -144,6 +144,10 @@ def compile_model_without_native(site: Site) -> None:
     shutil.copy(REPOSITORY / "main.py", site.folder)
 
 
+def bare_loop_environment(site: Site) -> dict[str, str]:
+    return {**_own_environment(site), "PYTHONPATH": str(REPOSITORY)}
+
+
 def compiled_environment(site: Site) -> dict[str, str]:
     return {**_own_environment(site), "COMPILED_MODEL": str(site.folder / "compiled")}
 

@@ -168,4 +168,24 @@ COMPETITORS = (
         *(commands.granian("wsgi", "hello_wsgi:app"), _FUNCTIONS),
         environment=commands.with_peers,
     ),
+    _floor(
+        *("bare-loop", "this project's server, a constant"),
+        "function/server/ around a function that returns a constant, body read",
+        *(commands.peer("bare_loop.py"), _OWN),
+        environment=commands.bare_loop_environment,
+        code=(_CODE, PEERS),
+        why_not=_own_code_missing,
+    ),
+    _floor(
+        *("bare-granian-wsgi", "granian's WSGI, a constant"),
+        "granian alone, WSGI, body read, 1 worker, 8 blocking threads",
+        *(commands.granian("wsgi", "bare_granian:wsgi", "--blocking-threads", "8"), _GRANIAN),
+        environment=commands.with_peers,
+    ),
+    _floor(
+        *("bare-granian-rsgi", "granian's RSGI, a constant"),
+        "granian alone, RSGI, body read, 1 worker, asyncio",
+        *(commands.granian("rsgi", "bare_granian:rsgi", "--loop", "asyncio"), _GRANIAN),
+        environment=commands.with_peers,
+    ),
 )
