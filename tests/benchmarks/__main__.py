@@ -58,6 +58,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--seconds", type=int, metavar="N", help="length of each load (5, or 2 with --quick)"
     )
     parser.add_argument(
+        "--long-run",
+        type=int,
+        metavar="N",
+        default=0,
+        help="also watch the memory of `compiled` over N varied requests (none; at least 100000)",
+    )
+    parser.add_argument(
         "--output", type=Path, metavar="DIR", help="results (.bench/full, or .bench/quick)"
     )
     parser.add_argument(
@@ -75,6 +82,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.repeat is not None and given.repeat < 1:
         parser.error("--repeat must be at least 1")
+    if given.long_run < 0:
+        parser.error("--long-run must be at least 0")
     given.output = (given.output or _CACHE / ("quick" if given.quick else "full")).resolve()
     given.envs = given.envs.resolve()
     if given.sentences is None and _SENTENCES.exists():
@@ -104,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plan,
             rounds=given.repeat or plan.rounds,
             load_seconds=given.seconds or plan.load_seconds,
+            long_memory_requests=given.long_run,
         )
         run = Run(plan, given.only, given.output, given.envs, given.format, given.sentences)
     except progress.StepFailed as exc:

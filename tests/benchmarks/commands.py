@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks import locales, progress, servers
@@ -29,6 +29,11 @@ class Site:
     model: Model
     port: int
 
+    @property
+    def address(self) -> tuple[str, ...]:
+        """The options that most servers have for where to listen."""
+        return ("--host", servers.HOST, "--port", str(self.port))
+
     def script(self, name: str) -> str:
         """A command installed beside the interpreter."""
         return str(self.python.with_name(name))
@@ -36,40 +41,15 @@ class Site:
 
 def uvicorn(application: str) -> Callable[[Site], list[str]]:
     return lambda site: [
-        *(
-            str(site.python),
-            "-m",
-            "uvicorn",
-            application,
-            "--app-dir",
-            str(PEERS),
-            "--workers",
-            "1",
-        ),
-        *(
-            "--host",
-            servers.HOST,
-            "--port",
-            str(site.port),
-            "--log-level",
-            "warning",
-            "--no-access-log",
-        ),
+        *(str(site.python), "-m", "uvicorn", application, "--app-dir", str(PEERS)),
+        *("--workers", "1", "--log-level", "warning", "--no-access-log", *site.address),
     ]
 
 
 def mlflow_serve(site: Site) -> list[str]:
-    command = [str(site.python), "-m", "mlflow", "models", "serve", "--model-uri", site.model.files]
     return [
-        *command,
-        "--env-manager",
-        "local",
-        "--workers",
-        "1",
-        "--host",
-        servers.HOST,
-        "--port",
-        str(site.port),
+        *(str(site.python), "-m", "mlflow", "models", "serve", "--model-uri", site.model.files),
+        *("--env-manager", "local", "--workers", "1", *site.address),
     ]
 
 
@@ -91,64 +71,56 @@ def write_mlserver_settings(site: Site) -> None:
 
 
 def mlserver_environment(site: Site) -> dict[str, str]:
-    ports = {
-        "HTTP_PORT": site.port,
-        "GRPC_PORT": servers.free_port(),
-        "METRICS_PORT": servers.free_port(),
+    others = {name: servers.free_port() for name in ("GRPC_PORT", "METRICS_PORT")}
+    settings = {"HOST": servers.HOST, "HTTP_PORT": site.port, "PARALLEL_WORKERS": 0, **others}
+    return {f"MLSERVER_{name}": str(value) for name, value in settings.items()} | {
+        "MLSERVER_DEBUG": "false"
     }
-    settings = {"HOST": servers.HOST, "PARALLEL_WORKERS": 0, "DEBUG": "false", **ports}
-    return {f"MLSERVER_{name}": str(value) for name, value in settings.items()}
 
 
 def bentoml_serve(site: Site) -> list[str]:
-    command = [
-        site.script("bentoml"),
-        "serve",
-        "bentoml_service:TextClassifier",
-        "--working-dir",
-        str(PEERS),
+    return [
+        *(site.script("bentoml"), "serve", "bentoml_service:TextClassifier"),
+        *("--working-dir", str(PEERS), *site.address),
     ]
-    return [*command, "--host", servers.HOST, "--port", str(site.port)]
+
+
+def bentoml_environment(site: Site) -> dict[str, str]:
+    return {**with_own_scripts(site), "BENTOML_HOME": str(site.folder / "bentoml")}
+
+
+def peer(script: str) -> Callable[[Site], list[str]]:
+    """A script of peers/ that takes its port as its one argument."""
+    return lambda site: [str(site.python), str(PEERS / script), str(site.port)]
 
 
 def convert_to_onnx(site: Site) -> None:
-    command = [
-        str(site.python),
-        str(PEERS / "onnx_convert.py"),
-        site.model.files,
-        str(site.folder / "model.onnx"),
-    ]
+    script, output = PEERS / "onnx_convert.py", site.folder / "model.onnx"
+    command = [str(site.python), str(script), site.model.files, str(output)]
     progress.run("converting the model to ONNX", command)
 
 
 def onnx_environment(site: Site) -> dict[str, str]:
-    labels = ",".join(site.model.labels)
-    return {
-        "ONNX_MODEL": str(site.folder / "model.onnx"),
-        "LABELS": labels,
-        **locales.english(site.folder),
-    }
+    model = {"ONNX_MODEL": str(site.folder / "model.onnx"), "LABELS": ",".join(site.model.labels)}
+    return {**model, **locales.english(site.folder)}
 
 
 def functions_framework(target: str, source: Path) -> Callable[[Site], list[str]]:
     return lambda site: [
         *(site.script("functions-framework"), f"--target={target}", "--source", str(source)),
-        *("--host", servers.HOST, "--port", str(site.port)),
+        *site.address,
     ]
 
 
-def granian_hello(site: Site) -> list[str]:
-    command = [
-        str(site.python),
-        "-m",
-        "granian",
-        "--interface",
-        "wsgi",
-        "hello_wsgi:app",
-        "--workers",
-        "1",
+def granian(interface: str, application: str, *options: str) -> Callable[[Site], list[str]]:
+    return lambda site: [
+        *(str(site.python), "-m", "granian", "--interface", interface, application),
+        *("--workers", "1", *options, *site.address, "--no-log"),
     ]
-    return [*command, "--host", servers.HOST, "--port", str(site.port), "--no-log"]
+
+
+def with_peers(site: Site) -> dict[str, str]:
+    return {"PYTHONPATH": str(PEERS)}
 
 
 def function_serve(site: Site) -> list[str]:
@@ -172,40 +144,42 @@ def compile_model_without_native(site: Site) -> None:
     shutil.copy(REPOSITORY / "main.py", site.folder)
 
 
-def allocators() -> dict[str, str]:
-    """The images' own settings for memory: this project's rows run as its containers do."""
-    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
-    names = "MALLOC_ARENA_MAX|GLIBC_TUNABLES|_RJEM_MALLOC_CONF"
-    return dict(re.findall(rf"({names})=(\S+)", dockerfile))
+def bare_loop_environment(site: Site) -> dict[str, str]:
+    return {**_own_environment(site), "PYTHONPATH": str(REPOSITORY)}
 
 
 def compiled_environment(site: Site) -> dict[str, str]:
-    return {
-        **allocators(),
-        "COMPILED_MODEL": str(site.folder / "compiled"),
-        "HOST": servers.HOST,
-        "PORT": str(site.port),
-    }
+    return {**_own_environment(site), "COMPILED_MODEL": str(site.folder / "compiled")}
 
 
 def sqlite_environment(site: Site) -> dict[str, str]:
     """The registry read from its database file."""
     registry = {"MLFLOW_TRACKING_URI": site.model.tracking_uri, "MODEL_URI": site.model.model_uri}
-    return {**allocators(), **registry, "HOST": servers.HOST, "PORT": str(site.port)}
+    return {**_own_environment(site), **registry}
+
+
+def _own_environment(site: Site) -> dict[str, str]:
+    return {**allocators(), "HOST": servers.HOST, "PORT": str(site.port)}
+
+
+def allocators() -> dict[str, str]:
+    """The images' own settings for memory: this project's rows run as its containers do."""
+    dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
+    return dict(re.findall(r"(MALLOC_ARENA_MAX|GLIBC_TUNABLES)=(\S+)", dockerfile))
 
 
 @contextmanager
 def registry_server(site: Site, log: Path) -> Iterator[dict[str, str]]:
     """An ``mlflow server`` in front of that database; the environment that points to it."""
-    port = servers.free_port()
-    url = f"http://{servers.HOST}:{port}"
+    door = replace(site, port=servers.free_port())
     command = [
-        *(str(site.python), "-m", "mlflow", "server", "--host", servers.HOST, "--port", str(port)),
+        *(str(site.python), "-m", "mlflow", "server", *door.address),
         *("--workers", "1", "--backend-store-uri", site.model.tracking_uri),
     ]
     # Without the seven processes that it starts for jobs of its own.
     environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     name, version = site.model.model_uri.removeprefix("models:/").split("/")
+    url = f"http://{servers.HOST}:{door.port}"
     asked = f"{url}/api/2.0/mlflow/model-versions/get?name={name}&version={version}"
     with servers.beside(command, environment, site.folder, log, asked):
         yield {"MLFLOW_TRACKING_URI": url}

@@ -2,7 +2,7 @@
 one entry each.
 
 All run one worker and keep their defaults unless `settings` says otherwise; every one serves the
-same MLflow model.
+same MLflow model, but for the floors, which serve none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,23 +27,25 @@ Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
 # What users install; this interpreter has pytest too, which skops imports where it can.
 _OWN = locked(REPOSITORY / "requirements.txt")
-_MLFLOW = version_here("mlflow", "3.17.2")
-_MODEL = (_MLFLOW, version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
+_SKLEARN = (version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
+# 3.18.0 wants an mlflow-skinny 3.18.0, which is not to be had.
+_MODEL = (version_here("mlflow", "3.17.2"), *_SKLEARN)
 _FASTAPI = ("fastapi==0.165.0", "uvicorn[standard]==0.54.0")
-_FUNCTIONS = (version_here("functions-framework", "3.10.2"), version_here("granian", "2.8.7"))
+_GRANIAN = ("granian==2.8.7",)
+_FUNCTIONS = (version_here("functions-framework", "3.10.2"), *_GRANIAN)
 
 
 @dataclass(frozen=True)
 class Competitor:
     """One row of the benchmark."""
 
+    kind: Kind
     name: str
     title: str
-    kind: Kind
-    shape: shapes.Shape
     settings: str
     command: Callable[[Site], list[str]]
     requirements: tuple[str, ...]
+    shape: shapes.Shape
     environment: Callable[[Site], dict[str, str]] = lambda site: {"MODEL_PATH": site.model.files}
     # What must exist before the first start; written into the site's folder at each run.
     prepare: Callable[[Site], None] = lambda site: None
@@ -50,6 +53,7 @@ class Competitor:
     beside: Beside = lambda site, log: nullcontext({})
     working_folder: Path | None = None  # none: the site's own
     floor: str = "hello-granian"  # the hello world on the same server
+    code: tuple[Path, ...] = (PEERS,)  # whose change makes earlier numbers obsolete
     why_not: Callable[[], str | None] = lambda: None
 
 
@@ -65,171 +69,123 @@ def _own_code_missing() -> str | None:
     return None
 
 
-def _ours(
-    name: str, title: str, settings: str, command: Callable[[Site], list[str]], **source: Any
-) -> Competitor:
+def _ours(name: str, title: str, started: dict[str, Any], **source: Any) -> Competitor:
     """A row of this project; `source` is where its model comes from."""
-    return Competitor(
-        name=name,
-        title=title,
-        kind="ours",
-        shape=shapes.OWN,
-        settings=settings,
-        command=command,
-        requirements=_OWN,
-        floor="hello-gunicorn" if name.endswith("gunicorn") else "hello-granian",
-        why_not=_own_code_missing,
-        **{"working_folder": REPOSITORY, **source},
-    )
+    usual = {"working_folder": REPOSITORY, "code": (_CODE,), "why_not": _own_code_missing}
+    given = {"requirements": _OWN, "shape": shapes.OWN, **usual, **started, **source}
+    if "beside" in source:
+        given["settings"] += f"; {_BESIDE}"
+    return Competitor("ours", name, title, **given)
 
 
+_CODE = REPOSITORY / "function"
+_SERVE = {"settings": "`python -m function.serve`", "command": commands.function_serve}
+_GUNICORN = {
+    "settings": "gunicorn as Functions Framework starts it: 1 worker, 4 x cores threads",
+    "command": commands.functions_framework("handle", REPOSITORY / "main.py"),
+    "floor": "hello-gunicorn",
+}
 _COMPILED: dict[str, Any] = {
     "environment": commands.compiled_environment,
     "prepare": commands.compile_model,
+}
+_UNBUILT = {
+    "settings": f"{_SERVE['settings']}, native.c not built",
+    "prepare": commands.compile_model_without_native,
+    "working_folder": None,
 }
 _SQLITE: dict[str, Any] = {"environment": commands.sqlite_environment}
 _REGISTRY: dict[str, Any] = {**_SQLITE, "beside": commands.registry_server}
 _BESIDE = "an `mlflow server` on the load generator's core, the model's files on the same disk"
 
+_server = partial(Competitor, "server")
+_by_hand = partial(Competitor, "by hand", shape=shapes.LABELLED)
+_floor = partial(Competitor, "floor", shape=shapes.ANYTHING)
 _UVICORN = "uvicorn with uvloop and httptools, 1 worker, `async def`"
-_FRAMEWORK_SETTINGS = "gunicorn as Functions Framework starts it: 1 worker, 4 x cores threads"
 
 COMPETITORS = (
+    _ours("compiled", "this project, compiled", _SERVE, **_COMPILED),
     _ours(
-        "compiled",
-        "this project, compiled",
-        "`python -m function.serve`",
-        commands.function_serve,
-        **_COMPILED,
+        *("compiled-python", "this project, compiled (pure Python)", _SERVE),
+        **{**_COMPILED, **_UNBUILT},
     ),
-    _ours(
-        "compiled-python",
-        "this project, compiled (pure Python)",
-        "`python -m function.serve`, native.c not built",
-        commands.function_serve,
-        working_folder=None,
-        environment=commands.compiled_environment,
-        prepare=commands.compile_model_without_native,
-    ),
-    _ours(
-        "compiled-gunicorn",
-        "this project, compiled (gunicorn)",
-        _FRAMEWORK_SETTINGS,
-        commands.functions_framework("handle", REPOSITORY / "main.py"),
-        **_COMPILED,
-    ),
-    _ours(
-        "registry",
-        "this project, registry",
-        f"`python -m function.serve`; {_BESIDE}",
-        commands.function_serve,
-        **_REGISTRY,
-    ),
-    _ours(
-        "registry-gunicorn",
-        "this project, registry (gunicorn)",
-        f"{_FRAMEWORK_SETTINGS}; {_BESIDE}",
-        commands.functions_framework("handle", REPOSITORY / "main.py"),
-        **_REGISTRY,
-    ),
-    _ours(
-        "registry-sqlite",
-        "this project, registry (sqlite file)",
-        "`python -m function.serve`",
-        commands.function_serve,
-        **_SQLITE,
-    ),
-    Competitor(
-        name="mlflow",
-        title="mlflow models serve",
-        kind="server",
-        shape=shapes.INVOCATIONS,
-        settings="`--env-manager local --workers 1`",
-        command=commands.mlflow_serve,
-        requirements=_MODEL,
+    _ours("compiled-gunicorn", "this project, compiled (gunicorn)", _GUNICORN, **_COMPILED),
+    _ours("registry", "this project, registry", _SERVE, **_REGISTRY),
+    _ours("registry-gunicorn", "this project, registry (gunicorn)", _GUNICORN, **_REGISTRY),
+    _ours("registry-sqlite", "this project, registry (sqlite file)", _SERVE, **_SQLITE),
+    _server(
+        *("mlflow", "mlflow models serve", "`--env-manager local --workers 1`"),
+        *(commands.mlflow_serve, _MODEL, shapes.INVOCATIONS),
         environment=commands.with_own_scripts,
     ),
-    Competitor(
-        name="mlserver",
-        title="MLServer",
-        kind="server",
-        shape=shapes.OPEN_INFERENCE,
+    _server(
+        *("mlserver", "MLServer"),
         # Its default of one worker process ends at once here: "There is no current event loop".
-        settings="`parallel_workers` 0 (1, its default, fails on these versions), no debug",
-        command=lambda site: [site.script("mlserver"), "start", str(site.folder)],
-        requirements=("mlserver==1.7.1", "mlserver-mlflow==1.7.1", *_MODEL),
+        "`parallel_workers` 0 (1, its default, fails on these versions), no debug",
+        lambda site: [site.script("mlserver"), "start", str(site.folder)],
+        ("mlserver==1.7.1", "mlserver-mlflow==1.7.1", *_MODEL),
+        shapes.OPEN_INFERENCE,
         environment=commands.mlserver_environment,
         prepare=commands.write_mlserver_settings,
     ),
-    Competitor(
-        name="litserve",
-        title="LitServe",
-        kind="server",
-        shape=shapes.LABELLED_ONE_PATH,
-        settings="mlflow.pyfunc; 1 worker, 1 API server, no batching (its default)",
-        command=lambda site: [str(site.python), str(PEERS / "litserve_server.py"), str(site.port)],
-        requirements=("litserve==0.2.19", *_MODEL),
+    _server(
+        *("litserve", "LitServe"),
+        "mlflow.pyfunc; 1 worker, 1 API server, no batching (its default)",
+        commands.peer("litserve_server.py"),
+        ("litserve==0.2.19", *_MODEL),
+        shapes.LABELLED_ONE_PATH,
     ),
-    Competitor(
-        name="bentoml",
-        title="BentoML",
-        kind="server",
-        shape=shapes.LABELLED,
-        settings="mlflow.pyfunc; 1 worker, no adaptive batching (its default)",
-        command=commands.bentoml_serve,
-        requirements=("bentoml==1.4.39", *_MODEL),
-        environment=lambda site: {
-            **commands.with_own_scripts(site),
-            "BENTOML_HOME": str(site.folder / "bentoml"),
-        },
+    _server(
+        *("bentoml", "BentoML", "mlflow.pyfunc; 1 worker, no adaptive batching (its default)"),
+        *(commands.bentoml_serve, ("bentoml==1.4.40", *_MODEL), shapes.LABELLED),
+        environment=commands.bentoml_environment,
     ),
-    Competitor(
-        name="fastapi-pyfunc",
-        title="FastAPI + mlflow.pyfunc",
-        kind="server",
-        shape=shapes.LABELLED,
-        settings=_UVICORN,
-        command=commands.uvicorn("fastapi_pyfunc:app"),
-        requirements=(*_FASTAPI, *_MODEL),
+    _server(
+        *("fastapi-pyfunc", "FastAPI + mlflow.pyfunc", _UVICORN),
+        *(commands.uvicorn("fastapi_pyfunc:app"), (*_FASTAPI, *_MODEL), shapes.LABELLED),
     ),
-    Competitor(
-        name="fastapi-sklearn",
-        title="by hand: FastAPI + scikit-learn",
-        kind="by hand",
-        shape=shapes.LABELLED,
-        settings=f"{_UVICORN}; neither mlflow nor pandas is imported",
-        command=commands.uvicorn("fastapi_sklearn:app"),
-        requirements=(*_FASTAPI, *_MODEL[1:]),
+    _by_hand(
+        *("fastapi-sklearn", "by hand: FastAPI + scikit-learn"),
+        f"{_UVICORN}; neither mlflow nor pandas is imported",
+        *(commands.uvicorn("fastapi_sklearn:app"), (*_FASTAPI, *_SKLEARN)),
     ),
-    Competitor(
-        name="fastapi-onnx",
-        title="by hand: FastAPI + onnxruntime",
-        kind="by hand",
-        shape=shapes.LABELLED,
-        settings=f"{_UVICORN}; 1 thread; tokens spelled as Unicode classes",
-        command=commands.uvicorn("fastapi_onnx:app"),
-        requirements=(*_FASTAPI, *_MODEL[1:], "onnxruntime==1.32.0", "skl2onnx==1.20.0"),
+    _by_hand(
+        *("fastapi-onnx", "by hand: FastAPI + onnxruntime"),
+        f"{_UVICORN}; 1 thread; tokens spelled as Unicode classes",
+        commands.uvicorn("fastapi_onnx:app"),
+        (*_FASTAPI, *_SKLEARN, "onnxruntime==1.32.0", "skl2onnx==1.20.0"),
         environment=commands.onnx_environment,
         prepare=commands.convert_to_onnx,
     ),
-    Competitor(
-        name="hello-gunicorn",
-        title="hello world (gunicorn)",
-        kind="floor",
-        shape=shapes.ANYTHING,
-        settings=_FRAMEWORK_SETTINGS,
-        command=commands.functions_framework("hello", PEERS / "hello.py"),
-        requirements=_FUNCTIONS,
+    _floor(
+        *("hello-gunicorn", "hello world (gunicorn)", _GUNICORN["settings"]),
+        *(commands.functions_framework("hello", PEERS / "hello.py"), _FUNCTIONS),
         floor="hello-gunicorn",
     ),
-    Competitor(
-        name="hello-granian",
-        title="hello world (granian)",
-        kind="floor",
-        shape=shapes.ANYTHING,
-        settings="Functions Framework's WSGI application on granian, 1 worker, granian's defaults",
-        command=commands.granian_hello,
-        requirements=_FUNCTIONS,
-        environment=lambda site: {"PYTHONPATH": str(PEERS)},
+    _floor(
+        *("hello-granian", "hello world (granian)"),
+        "Functions Framework's WSGI application on granian, 1 worker, granian's defaults",
+        *(commands.granian("wsgi", "hello_wsgi:app"), _FUNCTIONS),
+        environment=commands.with_peers,
+    ),
+    _floor(
+        *("bare-loop", "this project's server, a constant"),
+        "function/server/ around a function that returns a constant, body read",
+        *(commands.peer("bare_loop.py"), _OWN),
+        environment=commands.bare_loop_environment,
+        code=(_CODE, PEERS),
+        why_not=_own_code_missing,
+    ),
+    _floor(
+        *("bare-granian-wsgi", "granian's WSGI, a constant"),
+        "granian alone, WSGI, body read, 1 worker, 8 blocking threads",
+        *(commands.granian("wsgi", "bare_granian:wsgi", "--blocking-threads", "8"), _GRANIAN),
+        environment=commands.with_peers,
+    ),
+    _floor(
+        *("bare-granian-rsgi", "granian's RSGI, a constant"),
+        "granian alone, RSGI, body read, 1 worker, asyncio",
+        *(commands.granian("rsgi", "bare_granian:rsgi", "--loop", "asyncio"), _GRANIAN),
+        environment=commands.with_peers,
     ),
 )

@@ -75,38 +75,10 @@ _ODDITIES = _phrases(
     "naïve résumé | 100% 24/7 | ÜBER-groß | 日本語 | 😀😀 | I I I | e-mail me@example.org |"
     "don't can't won't | snake_case x2 | A.B.C. | word\u00a0word | Ελληνικά και русский"
 )
-_SYLLABLES = [
-    "ba",
-    "cor",
-    "del",
-    "en",
-    "fi",
-    "gra",
-    "hol",
-    "in",
-    "ju",
-    "kel",
-    "lo",
-    "mar",
-    "ni",
-    "or",
-    "pel",
-    "qui",
-    "ras",
-    "sto",
-    "ter",
-    "un",
-    "ver",
-    "wil",
-    "xa",
-    "yor",
-    "zen",
-    "tion",
-    "ly",
-    "ment",
-    "er",
-    "ing",
-]
+_SYLLABLES = _phrases(
+    "ba | cor | del | en | fi | gra | hol | in | ju | kel | lo | mar | ni | or | pel | qui |"
+    "ras | sto | ter | un | ver | wil | xa | yor | zen | tion | ly | ment | er | ing"
+)
 
 
 def rare_word(number: int) -> str:
@@ -187,6 +159,21 @@ def unseen_texts(count: int) -> list[str]:
     """Texts to ask about: sentences of another seed, one in ten with what people also type."""
     source = random.Random(3)
     texts = [text for _, text in itertools.islice(sentences(seed=4), count)]
+    return _with_oddities(texts, source)
+
+
+def varied_texts(count: int) -> list[str]:
+    """Texts all different and of all lengths up to some thousand characters, most of them short."""
+    source = random.Random(6)
+    one_by_one = sentences(seed=7)
+    lengths = source.choices((1, 2, 5, 40), weights=(80, 15, 4, 1), k=count)
+    texts = [
+        " ".join(text for _, text in itertools.islice(one_by_one, length)) for length in lengths
+    ]
+    return _with_oddities(texts, source)
+
+
+def _with_oddities(texts: list[str], source: random.Random) -> list[str]:
     return [
         f"{text} {source.choice(_ODDITIES)}" if number % 10 == 9 else text
         for number, text in enumerate(texts)

@@ -32,6 +32,7 @@ class Load:
     status_errors: int
     socket_errors: int
     timeouts: int
+    statuses: dict[str, int]  # where they were counted
 
     @property
     def good_requests(self) -> int:
@@ -43,7 +44,8 @@ class Load:
         return self.good_requests / self.seconds
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "requests_per_second": self.requests_per_second}
+        counted = asdict(self) | {"requests_per_second": self.requests_per_second}
+        return counted if self.statuses else {k: v for k, v in counted.items() if k != "statuses"}
 
 
 def write_bodies(path: Path, bodies: list[bytes]) -> Path:
@@ -53,18 +55,22 @@ def write_bodies(path: Path, bodies: list[bytes]) -> Path:
     return path
 
 
-def run(url: str, bodies: Path, connections: int, seconds: int) -> Load:
+def run(
+    url: str,
+    bodies: Path,
+    connections: int,
+    seconds: int,
+    counts_statuses: bool = False,
+    niceness: int = 0,
+) -> Load:
     """Keeps this many connections busy for so long, each with one request at a time."""
-    command = ["taskset", "--cpu-list", str(servers.LOAD_CORE), "wrk", "--threads", "1"]
-    command += [
-        "--connections",
-        str(connections),
-        "--duration",
-        f"{seconds}s",
-        "--timeout",
-        f"{_TIMEOUT_SECONDS}s",
+    command = [
+        *("nice", "-n", str(niceness), "taskset", "--cpu-list", str(servers.LOAD_CORE)),
+        *("wrk", "--threads", "1", "--connections", str(connections)),
+        *("--duration", f"{seconds}s", "--timeout", f"{_TIMEOUT_SECONDS}s"),
+        *("--script", str(_SCRIPT), url, "--", str(bodies)),
+        *(["statuses"] if counts_statuses else []),
     ]
-    command += ["--script", str(_SCRIPT), url, "--", str(bodies)]
     finished = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 2 * _TIMEOUT_SECONDS, check=False
     )

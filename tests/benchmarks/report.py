@@ -15,6 +15,7 @@ _RATIO_METRICS = (
     "batches_per_s",
     "memory_loaded_mb",
 )
+_BARE = ("bare-loop", "bare-granian-wsgi", "bare-granian-rsgi")
 _FLOOR_METRICS = ("cold_start_s", "c1_p50_ms", "c16_rps", "memory_loaded_mb")
 
 
@@ -25,6 +26,7 @@ def render(summary: Summary) -> str:
         "## Medians\n\n" + _medians(summary),
         "## Ratios\n\n" + _ratios(summary),
         "## To reach\n\n" + _targets(summary),
+        _distances(summary),
         _sizes(summary),
         "## How each was run\n\n" + _settings(summary),
         _failures(summary),
@@ -148,6 +150,29 @@ def _targets(summary: Summary) -> str:
     found = targets.evaluate(summary)
     rows = ([target.title, target.wanted, target.found, target.verdict] for target in found)
     return table(["target", "wanted", "measured", ""], rows)
+
+
+def _distances(summary: Summary) -> str:
+    """How far this project is from a server that has nothing to do."""
+    ours = summary.row("compiled")
+    bare = [row for name in _BARE if (row := summary.row(name)) and "c16_rps" in row.values]
+    if not (ours and "c16_rps" in ours.values and bare):
+        return ""
+    cost = 1e6 / ours.values["c16_rps"]
+    rows = ([row.competitor.title, *_distance_cells(cost, row)] for row in bare)
+    header = ["", "c16 requests/s", "microseconds each", "this project's share", "the rest"]
+    return (
+        "## From the bare server\n\nThis project, compiled, takes "
+        f"{cost:.1f} microseconds of one core for a `/predict` at 16 connections. A server that "
+        "answers a constant is the limit: the rest is the prediction, its JSON, ids and the log.\n"
+        "\n" + table(header, rows)
+    )
+
+
+def _distance_cells(cost: float, row: Row) -> list[str]:
+    limit = 1e6 / row.values["c16_rps"]
+    share, rest = f"{limit / cost:.0%}", f"{cost - limit:.1f} microseconds"
+    return [_number(row.values["c16_rps"], 0), _number(limit, 1), share, rest]
 
 
 def _sizes(summary: Summary) -> str:

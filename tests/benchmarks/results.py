@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+SETTLED_REQUESTS = 50_000  # after which the long run's memory should grow no more
 _NAME = "results.json"
 
 
@@ -25,6 +26,7 @@ class Record:
     agreement: dict[str, Any] | None = None
     rounds: list[dict[str, Any]] = field(default_factory=list)
     memory: list[tuple[int, float]] = field(default_factory=list)  # requests so far, MB
+    long_memory: list[tuple[int, float]] = field(default_factory=list)  # where it was asked for
     versions: list[str] = field(default_factory=list)
     skipped: str | None = None
     failure: str | None = None
@@ -86,8 +88,11 @@ def open_folder(
 
 
 def _comparable(settings: dict[str, Any]) -> dict[str, Any]:
-    """More rounds may be added to a finished run; anything else makes its numbers another run's."""
-    return {name: value for name, value in settings.items() if name != "rounds"}
+    """More rounds and the long run may be added to a finished run; anything else makes its numbers
+    another run's.
+    """
+    added = ("rounds", "long_memory_requests")
+    return {name: value for name, value in settings.items() if name not in added}
 
 
 def now() -> str:

@@ -12,6 +12,7 @@ from tests.benchmarks import envs, machine, model, progress, results, servers, s
 from tests.benchmarks.competitors import COMPETITORS, Competitor
 
 SIZES = "sizes"  # what `only` calls the vocabulary sizes
+_OURS = "compiled"  # whose long run and whose sizes are measured
 _TERMS = 25_000
 
 Measurement = Callable[[trials.Stand, results.Record, int], None]
@@ -65,6 +66,10 @@ class Run:
             self._attempt(
                 stand, f"memory over {self.plan.memory_requests:,} requests", self._memory, 0
             )
+        for stand in stands:
+            if stand.competitor.name == _OURS and self.plan.long_memory_requests:
+                message = f"memory over {self.plan.long_memory_requests:,} varied requests"
+                self._attempt(stand, message, self._long_memory, 0)
         if SIZES in self.only:
             self._measure_sizes()
         self.results.ended = results.now()
@@ -115,9 +120,15 @@ class Run:
             rate = record.rounds[-1]["c16"]["requests_per_second"]
             record.memory = trials.watch_memory(stand, self.plan, rate)
 
+    def _long_memory(self, stand: trials.Stand, record: results.Record, _: int) -> None:
+        answered = record.long_memory[-1][0] if record.long_memory else 0
+        if answered < self.plan.long_memory_requests:
+            rate = record.rounds[-1]["c16"]["requests_per_second"]
+            record.long_memory = trials.watch_long(stand, self.plan, rate)
+
     def _measure_sizes(self) -> None:
         self.results.sizes.pop(SIZES, None)  # an earlier run's failure
-        competitor = next(one for one in COMPETITORS if one.name == "compiled")
+        competitor = next(one for one in COMPETITORS if one.name == _OURS)
         if reason := competitor.why_not():
             progress.say(f"  {SIZES}: skipped, {reason}")
             return

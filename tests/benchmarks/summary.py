@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks.competitors import COMPETITORS, Competitor
-from tests.benchmarks.results import Record, Results
+from tests.benchmarks.results import SETTLED_REQUESTS, Record, Results
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Row:
     values: dict[str, float]
     growth_percent: float | None  # from after load to after the last request
     late_growth_percent: float | None  # from after the first thousand requests
+    long_growth_percent: float | None  # over the long run, from after its first 50,000 requests
     errors: int
     record: Record
 
@@ -93,14 +94,22 @@ def _row(competitor: Competitor, record: Record) -> Row:
             values[f"{load}_rps"] = _median(record, load, "requests_per_second")
         if "batch" in record.rounds[0]:
             values["batches_per_s"] = _median(record, "batch", "requests_per_second")
-    growth = late_growth = None
     if len(record.memory) > 1:
-        loaded, after = record.memory[0][1], record.memory[-1][1]
-        values |= {"memory_loaded_mb": loaded, "memory_after_mb": after}
-        growth = (after / loaded - 1) * 100
-        late_growth = (after / record.memory[1][1] - 1) * 100
+        values["memory_loaded_mb"] = record.memory[0][1]
+        values["memory_after_mb"] = record.memory[-1][1]
+    growths = (
+        _growth_percent(record.memory, 1),
+        _growth_percent(record.memory, 1_000),
+        _growth_percent(record.long_memory, SETTLED_REQUESTS),
+    )
     errors = sum(_errors(numbers) for numbers in record.rounds)
-    return Row(competitor, values, growth, late_growth, errors, record)
+    return Row(competitor, values, *growths, errors, record)
+
+
+def _growth_percent(samples: list[tuple[int, float]], since: int) -> float | None:
+    """From the first sample after so many requests to the last."""
+    after = [memory_mb for requests, memory_mb in samples if requests >= since]
+    return (after[-1] / after[0] - 1) * 100 if len(after) > 1 else None
 
 
 def _median(record: Record, *path: str) -> float:

@@ -13,15 +13,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import agreement, envs, load, progress, servers
-from tests.benchmarks.commands import PEERS, REPOSITORY, Site
+from tests.benchmarks import agreement, corpus, envs, load, progress, servers
+from tests.benchmarks.commands import Site
 from tests.benchmarks.competitors import Competitor
 from tests.benchmarks.model import Model
-from tests.benchmarks.results import Record
+from tests.benchmarks.results import SETTLED_REQUESTS, Record
 
 BATCH_SIZE = 100
 _SETTLE_SECONDS = 1.0
 _LONGEST_WATCH_SECONDS = 45
+_VARIED_BODIES = 100_000
+_LONG_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Plan:
     rounds: int
     load_seconds: int
     memory_requests: int
+    long_memory_requests: int = 0  # 0: no long run
 
 
 QUICK = Plan(rounds=2, load_seconds=2, memory_requests=5_000)
@@ -94,14 +97,9 @@ def fingerprint(competitor: Competitor, model: Model) -> str:
     """Changes with whatever makes earlier numbers of this competitor obsolete: packages, settings,
     model, code.
     """
-    own_code = (
-        sorted((REPOSITORY / "function").rglob("*.py"))
-        if competitor.kind == "ours"
-        else sorted(PEERS.iterdir())
-    )
-    contents = hashlib.sha256(
-        b"".join(path.read_bytes() for path in own_code if path.is_file())
-    ).hexdigest()
+    files = (path for folder in competitor.code for path in sorted(folder.rglob("*.*")))
+    sources = [path.read_bytes() for path in files if path.suffix in (".c", ".py")]
+    contents = hashlib.sha256(b"".join(sources)).hexdigest()
     parts = [competitor.requirements, competitor.settings, asdict(model), contents]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
@@ -155,16 +153,34 @@ def watch_memory(stand: Stand, plan: Plan, rate: float) -> list[tuple[int, float
 
     A server too slow for all the requests gets as many as it answers in 45 seconds.
     """
-    shape = stand.competitor.shape
     most = max(1_000, min(plan.memory_requests, int(rate * _LONGEST_WATCH_SECONDS)))
     goals = [1_000, *(most * quarter // 4 for quarter in range(1, 5))]
+    return _watch(stand, stand.single_bodies, goals, rate)
+
+
+def watch_long(stand: Stand, plan: Plan, rate: float) -> list[tuple[int, float]]:
+    """Memory after load, after 50,000 requests and at ten more points up to the last of many, with
+    100,000 different bodies in turn.
+    """
+    texts, shape = corpus.varied_texts(_VARIED_BODIES), stand.competitor.shape
+    bodies = [
+        shape.scored_body(text) if number % 10 == 9 else shape.body(text)
+        for number, text in enumerate(texts)
+    ]
+    varied = load.write_bodies(stand.site.folder / "varied.jsonl", bodies)
+    most = max(2 * SETTLED_REQUESTS, plan.long_memory_requests)
+    goals = [SETTLED_REQUESTS, *(most * step // _LONG_STEPS for step in range(1, _LONG_STEPS + 1))]
+    return _watch(stand, varied, goals, rate)
+
+
+def _watch(stand: Stand, bodies: Path, goals: list[int], rate: float) -> list[tuple[int, float]]:
+    """Requests so far and memory then, after the first answer and as each goal is reached."""
     with stand.running() as server:
         time.sleep(_SETTLE_SECONDS)
+        url = server.url(stand.competitor.shape.path)
         answered, samples = 0, [(1, server.memory_mb())]
         for goal in goals:
             if goal > answered:
-                answered += load.send(
-                    server.url(shape.path), stand.single_bodies, 16, goal - answered, rate
-                )
+                answered += load.send(url, bodies, 16, goal - answered, rate)
                 samples.append((answered, server.memory_mb()))
     return samples
