@@ -31,6 +31,11 @@ from function.registry.failures import UNREACHABLE
 # cold request waits. The service retries by itself, so fail soon; an operator's own value wins.
 FAIL_SOON = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
+# Kubernetes describes each Service to every container so; one named mlflow is no setting.
+_SERVICE_LINK = re.compile(
+    r"MLFLOW_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
+
 # What is followed here, or has no part in reading from a server. Any other of mlflow's many
 # variables (its certificates, signatures, workspaces, another registry) needs mlflow.
 _KNOWN_SETTINGS = {
@@ -39,6 +44,7 @@ _KNOWN_SETTINGS = {
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
+    "MLFLOW_HOST",
     "MLFLOW_HTTP_REQUEST_TIMEOUT",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
     "MLFLOW_ALLOW_FILE_STORE",
@@ -135,7 +141,8 @@ def _refuse_unknown_settings(server: SplitResult) -> None:
     if server.query or server.fragment:
         raise NeedsMlflow("MLFLOW_TRACKING_URI has a query")
     for name in sorted(os.environ):
-        if name.startswith("MLFLOW_") and name not in _KNOWN_SETTINGS:
+        known = not name.startswith("MLFLOW_") or name in _KNOWN_SETTINGS
+        if not (known or _SERVICE_LINK.fullmatch(name)):
             raise NeedsMlflow(f"{name} is set")
     retries = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     if _limit(retries) != FAIL_SOON[retries]:

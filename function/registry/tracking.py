@@ -87,6 +87,8 @@ class TrackingServer:
         ModelsArtifactRepository follows it: a version's may be those of a logged model.
         """
         name, of_version, version = source.removeprefix("models:/").partition("/")
+        if "/" in version:
+            raise NeedsMlflow("the model is in a folder below its version's")
         if of_version:
             path = f"{_API}/model-versions/get-download-uri"
             found: str = self._connection.get(path, name=name, version=version)["artifact_uri"]
