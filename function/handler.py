@@ -27,7 +27,7 @@ from function.errors import (
 from function.http.endpoints import Body, Service
 from function.http.routes import ROUTES, allowed_methods, directory
 from function.model.cache import ModelCache
-from function.model.loading import load_model
+from function.model.loading import Loader
 from function.response import WholeResponse
 from function.settings import Settings
 from function.telemetry import context
@@ -46,7 +46,7 @@ def create_handle(settings: Settings) -> Handle:
     logging.basicConfig(handlers=[LibraryHandler(log)], force=True)
     logging.captureWarnings(True)
     models = ModelCache(
-        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
+        Loader(settings, log), settings.load_retry_seconds, settings.max_concurrency
     )
     service = Service(settings, models, directory())
 
@@ -60,7 +60,7 @@ def create_handle(settings: Settings) -> Handle:
             if isinstance(exc, ModelOutputError):
                 log.request_failure(str(exc), exc, request_id=request_id, returned=exc.returned)
             response = _problem(exc, request_id, started)
-        except (Exception, SystemExit) as exc:  # a model's own code may call sys.exit
+        except BaseException as exc:  # a model's own code may raise KeyboardInterrupt, SystemExit
             log.request_failure("request failed", exc, request_id=request_id)
             unexpected = ServiceError("The service failed on this request; its log has the cause.")
             response = _problem(unexpected, request_id, started)

@@ -11,6 +11,7 @@ import signal
 import sys
 
 from function.settings import Settings, settings_or_exit
+from function.telemetry import console
 
 EPILOG = """examples:
   python -m function.serve
@@ -30,6 +31,7 @@ def main() -> None:
     ).parse_args()
     # Process 1 of a container has no default action: until the server takes over, SIGTERM is lost.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    console.redact_errors()
     serve(settings_or_exit())
 
 

@@ -82,6 +82,13 @@ class Settings:
         minimum=0,
         maximum=3600,
     )
+    load_deadline_seconds: float = setting(
+        300.0,
+        "Longest a load may take before it is given up and, after the pause, begun anew",
+        unit="seconds",
+        minimum=0.1,
+        maximum=86_400,
+    )
     load_retry_seconds: float = setting(
         5.0,
         "Pause after a failed load before the next attempt",
@@ -117,6 +124,8 @@ class Settings:
             text = source.get(spec.name.upper(), "").strip()
             if text:
                 given[spec.name] = _parse(spec.name.upper(), text, spec.type, spec.metadata)
+        if "host" in given:  # as in a URL: gunicorn wants an IPv6 address so, sockets do not
+            given["host"] = given["host"].removeprefix("[").removesuffix("]")
         settings = cls(**given)
         settings.label_names()
         return settings
@@ -144,7 +153,9 @@ def settings_or_exit() -> Settings:
     try:
         return Settings.from_environ()
     except InvalidSetting as exc:
-        raise SystemExit(str(exc)) from None
+        from function.security.redaction import Redaction
+
+        raise SystemExit(Redaction()(str(exc))) from None
 
 
 def _parse(name: str, text: str, type_name: Any, rules: Mapping[str, Any]) -> Any:

@@ -6,9 +6,9 @@ every stage timed. Nothing heavy is imported until the source that needs it is a
 
 from __future__ import annotations
 
-import atexit
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import rmtree
@@ -31,17 +31,27 @@ BUILT_IN_EXAMPLE = "This product is amazing!"
 class Stages:
     """Times the stages of a load and knows which one is under way.
 
-    ``through_mlflow`` is why the load took the long way; None where it did not.
+    ``through_mlflow`` is why the load took the long way; None where it did not. ``hang_up`` ends
+    whatever the load is waiting for right now, where it can be ended.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.current = "start"
         self.through_mlflow: str | None = None
+        self.hang_up: Callable[[], None] = lambda: None
+        self._given_up = False
+
+    def give_up(self) -> None:
+        """Nobody waits for the load any more: hang up, and let no further stage begin."""
+        self._given_up = True
+        self.hang_up()
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
         """Record how long the block takes under ``name``; a stage begun again adds up."""
+        if self._given_up:
+            raise ModelLoadError("The load was given up.")
         self.current = name
         start = time.perf_counter()
         try:
@@ -119,7 +129,7 @@ def load_original(settings: Settings, stages: Stages) -> Original:
             predictor = engine(model, settings.label_names(), column)
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if flavour == "pyfunc":  # such a model may read its files whenever it likes
-            atexit.register(cleanup.pop_all().close)
+            weakref.finalize(model, cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
 
 
@@ -131,6 +141,7 @@ def _fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage,
         from function.registry.direct import DirectSource
     try:
         with DirectSource() as direct:
+            stages.hang_up = direct.hang_up
             return _fetch_by(direct, settings, stages, workspace)
     except NeedsMlflow as reason:
         stages.through_mlflow = str(reason)

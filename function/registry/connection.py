@@ -15,10 +15,11 @@ import shutil
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from importlib.metadata import entry_points
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -49,6 +50,7 @@ _KNOWN_SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
     "MLFLOW_ALLOW_FILE_STORE",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
+    "MLFLOW_CONFIGURE_LOGGING",
     "MLFLOW_DISABLE_TELEMETRY",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
     "MLFLOW_EXPERIMENT_ID",
@@ -83,9 +85,18 @@ class Connection:
         self._prefix = parts.path.removesuffix("/")
         self._headers = {"User-Agent": f"sentiment-function/{__version__}", **_credentials(parts)}
         self._http = _connection(parts)
+        self._socket: socket | None = None  # http.client forgets its own before a last answer
+        self._hung_up = False
 
     def close(self) -> None:
         self._http.close()
+
+    def hang_up(self) -> None:
+        """From another thread: end the request under way, and let no other begin."""
+        self._hung_up = True
+        if self._socket is not None:
+            with suppress(OSError):  # it is closed already
+                socket.shutdown(self._socket, SHUT_RDWR)
 
     def get(self, path: str, /, **query: str | int) -> dict[str, Any]:
         """The JSON object that GET ``path`` answers."""
@@ -122,17 +133,19 @@ class Connection:
                     raise NeedsMlflow("an answer is compressed, which was not asked for")
                 yield response
         except TimeoutError as exc:
-            raise ModelLoadError(UNREACHABLE) from exc
+            raise ModelLoadError(UNREACHABLE, "no answer in time") from exc
 
     def _connect(self) -> None:
-        if self._http.sock is not None:
-            return
-        try:
-            self._http.connect()
-        except ssl.SSLError as exc:
-            raise NeedsMlflow("no TLS connection came about") from exc
-        except OSError as exc:
-            raise ModelLoadError(UNREACHABLE) from exc
+        if self._http.sock is None:
+            try:
+                self._http.connect()
+            except ssl.SSLError as exc:
+                raise NeedsMlflow("no TLS connection came about") from exc
+            except OSError as exc:
+                raise ModelLoadError(UNREACHABLE, str(exc)) from exc
+            self._socket = self._http.sock
+        if self._hung_up:
+            raise ModelLoadError("The load was given up.")
 
 
 def _refuse_unknown_settings(server: SplitResult) -> None:

@@ -32,6 +32,11 @@ class DirectSource:
         if self._server is not None:
             self._server.close()
 
+    def hang_up(self) -> None:
+        """From another thread: whatever is being waited for ends, and nothing more is asked."""
+        if self._server is not None:
+            self._server.hang_up()
+
     def connect(self, tracking_uri: str, model_uri: str) -> None:
         """Check that the server is one to ask; a folder needs none."""
         scheme = uris.scheme(model_uri)

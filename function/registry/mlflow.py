@@ -23,6 +23,8 @@ def connect(tracking_uri: str, model_uri: str) -> None:
     """Import mlflow and point it at the tracking store, which is not asked anything yet."""
     for name, value in FAIL_SOON.items():
         os.environ.setdefault(name, value)
+    # Else what it logs goes to stderr by itself, in another shape and with its secrets.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
     if stores.is_folder(tracking_uri):
         # mlflow 3 refuses folders unless told otherwise; naming one in MLFLOW_TRACKING_URI does.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")

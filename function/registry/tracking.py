@@ -51,6 +51,10 @@ class TrackingServer:
     def close(self) -> None:
         self._connection.close()
 
+    def hang_up(self) -> None:
+        """From another thread: end the request under way, and let no other begin."""
+        self._connection.hang_up()
+
     def get_model_version(self, name: str, version: str) -> Version:
         """GET mlflow/model-versions/get."""
         found = self._connection.get(f"{_API}/model-versions/get", name=name, version=version)

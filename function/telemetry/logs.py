@@ -1,4 +1,4 @@
-"""JSON logs: one object a line on stdout, in the fields that log collectors know.
+"""JSON logs: one object a line on stdout, in the fields that log collectors know, no secrets.
 
 ``severity``, ``message`` and ``time`` are what Cloud Logging, Loki and Elastic pick up by
 themselves. Request records are written without the ``logging`` module, which costs more than
@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
 import traceback
 from typing import Any
 
+from function.security.redaction import Redaction
 from function.settings import LOG_LEVELS
 from function.telemetry import output
 
@@ -21,20 +21,26 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class JsonLog:
-    """Writes records at or above ``level`` to stdout, each with the service's name."""
+    """Writes records at or above ``level`` to stdout, each with the service's name.
+
+    ``redact`` is what takes secrets out of all but the records of requests, and of what else
+    leaves the process with a load in it: error details and a model's lineage.
+    """
 
     def __init__(self, level: str, service_name: str) -> None:
         self._written = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
         self._service = _encode(service_name)
+        self.redact = Redaction()
 
     def write(self, severity: str, message: str, **fields: Any) -> None:
         """Write one record; ``fields`` that are None are left out."""
         if severity not in self._written:
             return
-        given = {key: value for key, value in fields.items() if value is not None}
+        given = {key: self.redact.of(item) for key, item in fields.items() if item is not None}
         more = f",{_encode(given)[1:-1]}" if given else ""
+        told = _encode(self.redact(message))
         output.write(
-            f'{{"time":"{timestamp()}","severity":"{severity}","message":{_encode(message)},'
+            f'{{"time":"{timestamp()}","severity":"{severity}","message":{told},'
             f'"service":{self._service}{more}}}\n'
         )
 
@@ -66,7 +72,7 @@ class JsonLog:
 
     def failure(self, message: str, exc: BaseException, **fields: Any) -> None:
         """Write an ERROR with the whole traceback of ``exc``, causes included."""
-        trace = without_credentials("".join(traceback.format_exception(exc)))
+        trace = "".join(traceback.format_exception(exc))
         self.write("ERROR", message, **fields, stack_trace=trace)
 
     def request_failure(self, message: str, exc: BaseException, **fields: Any) -> None:
@@ -90,17 +96,8 @@ class LibraryHandler(logging.Handler):
         severity = record.levelname if record.levelname in LOG_LEVELS else "WARNING"
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
-            trace = "".join(traceback.format_exception(*record.exc_info))
-            fields["stack_trace"] = without_credentials(trace)
-        self._log.write(severity, without_credentials(record.getMessage()), **fields)
-
-
-_USERINFO = re.compile(r"//[^/@\s]+@")
-
-
-def without_credentials(text: str) -> str:
-    """The text with ``user:password@`` taken out of every URL in it."""
-    return _USERINFO.sub("//", text)
+            fields["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))
+        self._log.write(severity, record.getMessage(), **fields)
 
 
 _last_second = (0, "")
