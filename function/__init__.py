@@ -20,14 +20,11 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     if name != "handle":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import os
-
+    from function import framework
     from function.handler import create_handle
     from function.settings import settings_or_exit
 
     settings = settings_or_exit()
-    # Functions Framework starts gunicorn after this, with 4 threads a core: as many requests
-    # waiting for a cold start would keep a liveness probe waiting too.
-    os.environ.setdefault("THREADS", str(settings.threads))
+    framework.prepare(settings)
     globals()["handle"] = created = create_handle(settings)
     return created

@@ -16,8 +16,10 @@ from function.compiler.verify import Agreement, compare
 from function.errors import ModelLoadError, ModelOutputError
 from function.model.sources import Original, answers_of, compile_original, load_original
 from function.model.stages import Stages
+from function.security.redaction import Redaction
 from function.settings import settings_or_exit
-from function.telemetry.logs import timestamp, without_credentials
+from function.telemetry import console
+from function.telemetry.logs import timestamp
 
 EPILOG = """examples:
   python -m function.compile models:/prod-sentiment-classifier/Production --output model
@@ -34,6 +36,7 @@ CHUNK = 200
 def main() -> None:
     """Parse the command line and run; exit status 1 with one line where it cannot be done."""
     arguments = _parser().parse_args()
+    console.redact(arguments.model_uri)
     try:
         _run(arguments.model_uri, arguments.output, arguments.verify, arguments.vectorizer)
     except NotCompilable as exc:
@@ -76,7 +79,7 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
     settings = settings_or_exit().replace(model_uri=model_uri)
     texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
     report = _Report()
-    report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
+    report(f"loading {model_uri} from {settings.mlflow_tracking_uri} ...")
     stages = Stages()
     original = load_original(settings, stages, vectorizer)
     report("compiling and checking against the original ...")
@@ -113,6 +116,7 @@ def _summary(agreement: Agreement) -> str:
 def _facts(original: Original) -> dict[str, object]:
     facts = {**original.lineage._asdict(), "compiled_at": timestamp(), "compiled_by": __version__}
     facts.pop("source")  # a place on the machine that compiled
+    facts["model_uri"] = Redaction(None, original.lineage.model_uri)(original.lineage.model_uri)
     return facts
 
 

@@ -160,4 +160,12 @@ class Overloaded(ServiceError):
 
 
 class ModelLoadError(Exception):
-    """Why a model could not be loaded, in words an operator can act on: the 503's detail."""
+    """Why a model could not be loaded.
+
+    ``told`` is in words an operator can act on, all our own: the 503's detail. ``cause`` is what a
+    library or a server said, for logs and the command line.
+    """
+
+    def __init__(self, told: str, cause: str = "") -> None:
+        super().__init__(f"{told} ({cause})" if cause else told)
+        self.told = told

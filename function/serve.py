@@ -12,6 +12,7 @@ import sys
 
 from function.errors import ModelLoadError
 from function.settings import Settings, settings_or_exit
+from function.telemetry import console
 
 TERMINATION_LOG = "/dev/termination-log"
 """Where Kubernetes looks for the reason that a container ended (terminationMessagePath)."""
@@ -35,6 +36,7 @@ def main() -> None:
         sys.exit(0 if wants_help else 2)
     # Process 1 of a container has no default action: until the server takes over, SIGTERM is lost.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    console.redact_errors()
     try:
         serve(settings_or_exit())
     except SystemExit as exc:

@@ -77,6 +77,13 @@ class Settings:
         minimum=0,
         maximum=3600,
     )
+    load_deadline_seconds: float = setting(
+        300.0,
+        "Longest a load may take before it is given up and, after the pause, begun anew",
+        unit="seconds",
+        minimum=0.1,
+        maximum=86_400,
+    )
     load_retry_seconds: float = setting(
         5.0,
         "Pause after a failed load before the next attempt",
@@ -165,6 +172,8 @@ class Settings:
             text = source.get(name.upper(), "").strip()
             if text:
                 given[name] = _parse(name.upper(), text, type_name, spec)
+        if "host" in given:  # as in a URL: gunicorn wants an IPv6 address so, sockets do not
+            given["host"] = given["host"].removeprefix("[").removesuffix("]")
         settings = cls(**given)
         settings.label_names()
         return settings
@@ -201,7 +210,9 @@ def settings_or_exit() -> Settings:
     try:
         return Settings.from_environ()
     except InvalidSetting as exc:
-        raise SystemExit(str(exc)) from None
+        from function.security.redaction import Redaction
+
+        raise SystemExit(Redaction()(str(exc))) from None
 
 
 def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:

@@ -6,7 +6,7 @@ from function.http.application import Application
 from function.http.endpoints import Service
 from function.http.routes import directory
 from function.model.cache import ModelCache
-from function.model.loading import load_model
+from function.model.loading import Loader
 from function.settings import Settings
 from function.telemetry.logs import JsonLog
 from function.telemetry.start import StartRecord
@@ -19,7 +19,7 @@ def create_application(settings: Settings, tells_start: bool = False) -> Applica
     """
     log = JsonLog(settings.log_level, settings.service_name)
     models = ModelCache(
-        lambda: load_model(settings, log), settings.load_retry_seconds, settings.max_concurrency
+        Loader(settings, log), settings.load_retry_seconds, settings.max_concurrency
     )
     start = StartRecord(log) if tells_start else None
     return Application(Service(settings, models, directory()), log, start)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,7 @@ class Front:
     def __init__(self, url: str) -> None:
         self.url = url
         self.asked: list[Asked] = []
+        self.pause_seconds = 0.0  # before every byte of an answer
 
     def credentials(self) -> set[str | None]:
         """Every Authorization header that arrived; None for a request without."""
@@ -62,8 +64,17 @@ def front(
             length = int(reply.headers.get("Content-Length", len(reply.body)))
             self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(reply.body)
+            with suppress(OSError):  # the client may have left
+                self.write_slowly(reply.body)
             self.close_connection = length != len(reply.body)
+
+        def write_slowly(self, body: bytes) -> None:
+            sent = 0
+            while listening.pause_seconds and sent < len(body):
+                time.sleep(listening.pause_seconds)
+                self.wfile.write(body[sent : sent + 1])
+                sent += 1
+            self.wfile.write(body[sent:])
 
         do_POST = do_GET
 

@@ -213,19 +213,28 @@ def test_a_model_uri_without_a_version_is_told_so(
     assert "names no version" in refusal(client)
 
 
-def test_a_refused_pickle_is_told_so(
-    create_app: AppFactory, registry: Registry, tmp_path: Path
+@pytest.mark.parametrize("kind", ["cloudpickle", "pickle", "skops"])
+@pytest.mark.parametrize("value", ["false", "0", "no"])
+def test_a_model_that_must_not_be_deserialized_is_told_so_with_the_way_out(
+    create_app: AppFactory, registry: Registry, tmp_path: Path, kind: str, value: str
 ) -> None:
     folder = tmp_path / "model"
     mlflow.sklearn.save_model(
-        frame_pipeline(), folder, pip_requirements=[], serialization_format="cloudpickle"
+        frame_pipeline(), folder, pip_requirements=[], serialization_format=kind
     )
-    client = create_app(
-        MODEL_URI=str(folder),
-        MLFLOW_TRACKING_URI=registry.tracking_uri,
-        MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false",
+    detail = refusal(
+        create_app(
+            MODEL_URI=str(folder),
+            MLFLOW_TRACKING_URI=registry.tracking_uri,
+            MLFLOW_ALLOW_PICKLE_DESERIALIZATION=value,
+        )
     )
-    assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in refusal(client)
+    assert "MLFLOW_ALLOW_PICKLE_DESERIALIZATION" in detail
+    if value == "no":
+        assert "neither true nor false" in detail
+    else:
+        assert f"a {kind} file" in detail
+        assert "COMPILED_MODEL" in detail and "log the model with skops" not in detail
 
 
 def test_ready_means_the_models_own_example_was_answered(

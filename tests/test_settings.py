@@ -31,6 +31,11 @@ def test_values_are_read_from_the_environment() -> None:
     assert settings.load_retry_seconds == 0.5
 
 
+@pytest.mark.parametrize(("given", "host"), [("::1", "::1"), ("[::1]", "::1"), ("a", "a")])
+def test_an_ipv6_address_may_have_brackets(given: str, host: str) -> None:
+    assert Settings.from_environ({"HOST": given}).host == host
+
+
 def test_an_empty_variable_keeps_the_default() -> None:
     assert Settings.from_environ({"PORT": "", "MODEL_URI": "  "}) == Settings()
 
@@ -39,6 +44,8 @@ def test_an_empty_variable_keeps_the_default() -> None:
     ("name", "value"),
     [
         ("PORT", "http"),
+        ("PORT", "tcp://10.96.0.7:8080"),
+        ("LOAD_DEADLINE_SECONDS", "0"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("PORT", "80.5"),

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 
 from function.settings import Settings, settings_or_exit
+from function.telemetry import console
 
 NAME = "prod-sentiment-classifier"
 EPILOG = """examples:
@@ -30,6 +31,7 @@ def main() -> None:
         "--if-missing", action="store_true", help="do nothing where the model is registered"
     )
     arguments = parser.parse_args()
+    console.redact()
     settings = settings_or_exit()
     started = time.monotonic()
 

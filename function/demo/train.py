@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from function.demo.sentences import LABELS, read_sentences
+from function.registry import stores
 
 EXPERIMENT = "sentiment-demo"
 FOLDS = 5
@@ -81,10 +82,12 @@ def _register(
     tracking_uri: str, name: str, pipeline: Pipeline, metrics: dict[str, float], confusion: str
 ) -> str:
     mlflow.set_tracking_uri(tracking_uri)
-    client = MlflowClient()
-    if client.get_experiment_by_name(EXPERIMENT) is None:
-        local = tracking_uri.startswith("sqlite:")
-        client.create_experiment(EXPERIMENT, os.path.abspath(ARTIFACT_FOLDER) if local else None)
+    with stores.others_waiting(tracking_uri):  # a new database, and the experiment in it
+        client = MlflowClient()
+        if client.get_experiment_by_name(EXPERIMENT) is None:
+            local = tracking_uri.startswith("sqlite:")
+            folder = os.path.abspath(ARTIFACT_FOLDER) if local else None
+            client.create_experiment(EXPERIMENT, folder)
     mlflow.set_experiment(EXPERIMENT)
     example = pd.DataFrame({"text": EXAMPLES})
     with mlflow.start_run():

@@ -29,6 +29,7 @@ def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, 
         from function.registry.direct import DirectSource
     try:
         with DirectSource() as direct:
+            stages.hang_up = direct.hang_up
             return _fetch_by(direct, settings, stages, workspace)
     except NeedsMlflow as reason:
         stages.through_mlflow = str(reason)

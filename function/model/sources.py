@@ -6,7 +6,7 @@ every stage timed. Nothing heavy is imported until the source that needs it is a
 
 from __future__ import annotations
 
-import atexit
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from shutil import rmtree
@@ -19,8 +19,8 @@ from function.model.fetching import Way as Way
 from function.model.stages import Stages as Stages
 from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
+from function.security.redaction import Redaction
 from function.settings import Settings
-from function.telemetry.logs import without_credentials
 
 if TYPE_CHECKING:
     from function.compiled.linear import LinearPredictor
@@ -98,7 +98,7 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
-            atexit.register(cleanup.pop_all().close)
+            weakref.finalize(model, cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
 
 
@@ -123,7 +123,7 @@ def _joined(
             f"{lineage.model_uri} is no scikit-learn model: only one can be joined."
         )
     found = fetching.vectorizer(vectorizer, settings, stages)
-    named = without_credentials(vectorizer)
+    named = Redaction(None, vectorizer)(vectorizer)
     details = {**lineage.details, "vectorizer": named}
     return vectorizers.join(found, classifier, named), lineage._replace(details=details)
 

@@ -15,10 +15,11 @@ import shutil
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from importlib.metadata import entry_points
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -31,6 +32,11 @@ from function.registry.failures import UNREACHABLE
 # cold request waits. The service retries by itself, so fail soon; an operator's own value wins.
 FAIL_SOON = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
+# Kubernetes describes each Service to every container so; one named mlflow is no setting.
+_SERVICE_LINK = re.compile(
+    r"MLFLOW_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+)
+
 # What is followed here, or has no part in reading from a server. Any other of mlflow's many
 # variables (its certificates, signatures, workspaces, another registry) needs mlflow.
 _KNOWN_SETTINGS = {
@@ -39,10 +45,12 @@ _KNOWN_SETTINGS = {
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
     "MLFLOW_TRACKING_SERVER_CERT_PATH",
+    "MLFLOW_HOST",
     "MLFLOW_HTTP_REQUEST_TIMEOUT",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
     "MLFLOW_ALLOW_FILE_STORE",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION",
+    "MLFLOW_CONFIGURE_LOGGING",
     "MLFLOW_DISABLE_TELEMETRY",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
     "MLFLOW_EXPERIMENT_ID",
@@ -77,9 +85,18 @@ class Connection:
         self._prefix = parts.path.removesuffix("/")
         self._headers = {"User-Agent": f"sentiment-function/{__version__}", **_credentials(parts)}
         self._http = _connection(parts)
+        self._socket: socket | None = None  # http.client forgets its own before a last answer
+        self._hung_up = False
 
     def close(self) -> None:
         self._http.close()
+
+    def hang_up(self) -> None:
+        """From another thread: end the request under way, and let no other begin."""
+        self._hung_up = True
+        if self._socket is not None:
+            with suppress(OSError):  # it is closed already
+                socket.shutdown(self._socket, SHUT_RDWR)
 
     def get(self, path: str, /, **query: str | int) -> dict[str, Any]:
         """The JSON object that GET ``path`` answers."""
@@ -116,17 +133,19 @@ class Connection:
                     raise NeedsMlflow("an answer is compressed, which was not asked for")
                 yield response
         except TimeoutError as exc:
-            raise ModelLoadError(UNREACHABLE) from exc
+            raise ModelLoadError(UNREACHABLE, "no answer in time") from exc
 
     def _connect(self) -> None:
-        if self._http.sock is not None:
-            return
-        try:
-            self._http.connect()
-        except ssl.SSLError as exc:
-            raise NeedsMlflow("no TLS connection came about") from exc
-        except OSError as exc:
-            raise ModelLoadError(UNREACHABLE) from exc
+        if self._http.sock is None:
+            try:
+                self._http.connect()
+            except ssl.SSLError as exc:
+                raise NeedsMlflow("no TLS connection came about") from exc
+            except OSError as exc:
+                raise ModelLoadError(UNREACHABLE, str(exc)) from exc
+            self._socket = self._http.sock
+        if self._hung_up:
+            raise ModelLoadError("The load was given up.")
 
 
 def _refuse_unknown_settings(server: SplitResult) -> None:
@@ -135,7 +154,8 @@ def _refuse_unknown_settings(server: SplitResult) -> None:
     if server.query or server.fragment:
         raise NeedsMlflow("MLFLOW_TRACKING_URI has a query")
     for name in sorted(os.environ):
-        if name.startswith("MLFLOW_") and name not in _KNOWN_SETTINGS:
+        known = not name.startswith("MLFLOW_") or name in _KNOWN_SETTINGS
+        if not (known or _SERVICE_LINK.fullmatch(name)):
             raise NeedsMlflow(f"{name} is set")
     retries = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
     if _limit(retries) != FAIL_SOON[retries]:

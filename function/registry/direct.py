@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from function.errors import ModelLoadError
-from function.registry import modelfile, skopsfile, versions
+from function.registry import modelfile, skopsfile, uris, versions
 from function.registry.connection import NeedsMlflow
 from function.registry.lineage import Lineage
 from function.registry.tracking import TrackingServer
@@ -34,11 +32,19 @@ class DirectSource:
         if self._server is not None:
             self._server.close()
 
+    def hang_up(self) -> None:
+        """From another thread: whatever is being waited for ends, and nothing more is asked."""
+        if self._server is not None:
+            self._server.hang_up()
+
     def connect(self, tracking_uri: str, model_uri: str) -> None:
         """Check that the server is one to ask; a folder needs none."""
-        if model_uri.startswith("runs:/"):
+        scheme = uris.scheme(model_uri)
+        if scheme == "runs":
             raise NeedsMlflow("a run's files are mlflow's to find")
-        if model_uri.startswith("models:/"):
+        if scheme == "models":
+            if uris.model_name(model_uri).profile:
+                raise NeedsMlflow("MODEL_URI names a registry of its own")
             with _exactly():
                 self._server = TrackingServer(tracking_uri)
 
@@ -78,11 +84,9 @@ class DirectSource:
 
 
 def _local_folder(location: str) -> Path | None:
-    """The folder that ``location`` names, as mlflow's LocalArtifactRepository reads it."""
-    parts = urlsplit(location)
-    if parts.scheme not in ("", "file") or parts.netloc:
+    folder = uris.local_path(location)
+    if folder is None:
         return None
-    folder = Path(url2pathname(parts.path if parts.scheme else location))
     if not folder.is_dir():
         raise NeedsMlflow("the folder is not here")
     _refuse_other_formats(folder)

@@ -7,13 +7,13 @@ Every failure leaves as ModelLoadError with the way out in it and the cause kept
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from function.errors import ModelLoadError
-from function.registry import modelfile, versions
+from function.registry import modelfile, stores, uris, versions
 from function.registry.connection import FAIL_SOON
 from function.registry.failures import explained
 from function.registry.lineage import Lineage
@@ -23,15 +23,20 @@ def connect(tracking_uri: str, model_uri: str) -> None:
     """Import mlflow and point it at the tracking store, which is not asked anything yet."""
     for name, value in FAIL_SOON.items():
         os.environ.setdefault(name, value)
-    if urlsplit(tracking_uri).scheme in ("", "file"):
+    # Else what it logs goes to stderr by itself, in another shape and with its secrets.
+    os.environ.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    if stores.is_folder(tracking_uri):
         # mlflow 3 refuses folders unless told otherwise; naming one in MLFLOW_TRACKING_URI does.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-    if model_uri.startswith(("models:/", "runs:/")):
+    is_asked = uris.scheme(model_uri) in ("models", "runs")
+    if is_asked:
         _refuse_missing_store(tracking_uri)
     with explained("MLflow"):
         import mlflow
 
         mlflow.set_tracking_uri(tracking_uri)
+        if is_asked and (profile := _profile(model_uri)):
+            mlflow.set_registry_uri(profile)
 
 
 def resolve(model_uri: str) -> Lineage:
@@ -43,14 +48,15 @@ def resolve(model_uri: str) -> Lineage:
 
 def download(lineage: Lineage, workspace: str) -> Path:
     """Bring the model's files into ``workspace``; a plain folder is used where it is."""
-    source = lineage.source
-    is_folder = urlsplit(source).scheme in ("", "file")
+    folder = uris.local_path(lineage.source)
+    if folder is not None:
+        if not folder.is_dir():
+            raise ModelLoadError(f"MODEL_URI={lineage.model_uri}: {folder} is no folder here.")
+        return _readable(folder, Path(workspace))
     with explained(lineage.model_uri):
         from mlflow.artifacts import download_artifacts
 
-        return Path(
-            download_artifacts(artifact_uri=source, dst_path=None if is_folder else workspace)
-        )
+        return Path(download_artifacts(artifact_uri=_location(lineage), dst_path=workspace))
 
 
 def identify(lineage: Lineage, folder: Path) -> Lineage:
@@ -73,18 +79,41 @@ def deserialize(lineage: Lineage, folder: Path, flavour: str) -> Any:
 
 
 def _client() -> Any:
-    from mlflow import MlflowClient
+    from mlflow import MlflowClient, get_tracking_uri
 
-    return MlflowClient()
+    with stores.others_waiting(get_tracking_uri()):  # a new database is set up right here
+        return MlflowClient()
+
+
+def _readable(folder: Path, workspace: Path) -> Path:
+    """The folder, or a copy where mlflow takes characters of its path for those of a URI."""
+    if not set(str(folder)) & set("%#?"):
+        return folder
+    return shutil.copytree(folder, workspace / "model")
+
+
+def _location(lineage: Lineage) -> str:
+    """What to download; mlflow misreads ``models:/`` URIs of names with @ or ? in them."""
+    source = lineage.source
+    if uris.scheme(source) != "models" or not set(lineage.model_name or "") & set("@?"):
+        return source
+    path = uris.model_name(source).path
+    found = _client().get_model_version_download_uri(lineage.model_name, lineage.version)
+    return f"{found}/{path}" if path else str(found)
+
+
+def _profile(model_uri: str) -> str | None:
+    """The registry that the URI itself names: ``models://profile@databricks/name/1``."""
+    from mlflow.utils.uri import get_databricks_profile_uri_from_artifact_uri
+
+    found: str | None = get_databricks_profile_uri_from_artifact_uri(model_uri)
+    return found
 
 
 def _refuse_missing_store(tracking_uri: str) -> None:
     """mlflow would create the missing database or folder, and then find nothing in it."""
-    parts = urlsplit(tracking_uri)
-    if parts.scheme not in ("", "file", "sqlite"):
-        return
-    path = parts.path.removeprefix("/") if parts.scheme == "sqlite" else parts.path
-    if path and path != ":memory:" and not Path(path).exists():
+    path = stores.local_path(tracking_uri)
+    if path is not None and not path.exists():
         raise ModelLoadError(
             f"MLFLOW_TRACKING_URI={tracking_uri}: {path} does not exist here. Train the demo model"
             " with 'python -m function.demo', or point MLFLOW_TRACKING_URI at your registry."

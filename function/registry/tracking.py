@@ -51,6 +51,10 @@ class TrackingServer:
     def close(self) -> None:
         self._connection.close()
 
+    def hang_up(self) -> None:
+        """From another thread: end the request under way, and let no other begin."""
+        self._connection.hang_up()
+
     def get_model_version(self, name: str, version: str) -> Version:
         """GET mlflow/model-versions/get."""
         found = self._connection.get(f"{_API}/model-versions/get", name=name, version=version)
@@ -87,6 +91,8 @@ class TrackingServer:
         ModelsArtifactRepository follows it: a version's may be those of a logged model.
         """
         name, of_version, version = source.removeprefix("models:/").partition("/")
+        if "/" in version:
+            raise NeedsMlflow("the model is in a folder below its version's")
         if of_version:
             path = f"{_API}/model-versions/get-download-uri"
             found: str = self._connection.get(path, name=name, version=version)["artifact_uri"]

@@ -1,16 +1,16 @@
 """Which model version a MODEL_URI means right now, whoever asks the registry.
 
-The forms are MLflow's: ``models:/name/<version|stage|latest>``, ``models:/name@alias``,
-``models:/m-<id>``, ``runs:/<run>/<path>``, else a local folder or artifact URI.
+``uris`` reads it; here the registry is asked for what it names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from function.errors import ModelLoadError
+from function.registry import uris
 from function.registry.lineage import Lineage
 
 
@@ -35,13 +35,13 @@ def resolve(connect: Connect, model_uri: str) -> Lineage:
 
     Raises ModelLoadError where the registry answers and has no such version.
     """
-    scheme, _, rest = model_uri.partition(":/")
+    scheme = uris.scheme(model_uri)
     if scheme == "models":
-        return _resolve_registered(connect(), model_uri, rest.lstrip("/"))
+        return _resolve_registered(connect, model_uri, uris.model_name(model_uri))
     if scheme == "runs":
-        run_id = rest.lstrip("/").partition("/")[0]
-        return _described(connect(), Lineage(model_uri, model_uri, run_id=run_id))
-    return Lineage(model_uri, model_uri, model_name=Path(rest or model_uri).name)
+        run = uris.run_path(model_uri)
+        return _described(connect(), Lineage(model_uri, run.uri, run_id=run.run_id))
+    return Lineage(model_uri, model_uri, model_name=uris.last_name(model_uri))
 
 
 def identify(connect: Connect, lineage: Lineage, details: dict[str, Any]) -> Lineage:
@@ -51,34 +51,38 @@ def identify(connect: Connect, lineage: Lineage, details: dict[str, Any]) -> Lin
         model_id=lineage.model_id or details["model_id"],
         details=details,
     )
-    return _described(connect(), known) if lineage.model_uri.startswith("runs:/") else known
+    return _described(connect(), known) if uris.scheme(lineage.model_uri) == "runs" else known
 
 
-def _resolve_registered(client: Client, model_uri: str, rest: str) -> Lineage:
-    name, slash, which = rest.partition("/")
-    base, at, alias = name.partition("@")
-    if at and not slash:
-        return _registered(model_uri, client.get_model_version_by_alias(base, alias))
-    if not slash and not name.startswith("m-"):
-        raise ModelLoadError(
-            f"MODEL_URI={model_uri} names no version. Add one (/3, /latest), a stage (/Production)"
-            " or an alias (@champion)."
-        )
-    if not slash:
-        model = client.get_logged_model(rest)
-        found = Lineage(model_uri, model_uri, model.name, None, model.source_run_id, model.model_id)
+def _resolve_registered(connect: Connect, model_uri: str, asked: uris.ModelName) -> Lineage:
+    client = connect()
+    if asked.alias:
+        version = client.get_model_version_by_alias(asked.name, asked.alias)
+    elif not asked.which:
+        model = client.get_logged_model(asked.name)
+        source = asked.of_version("")
+        found = Lineage(model_uri, source, model.name, None, model.source_run_id, model.model_id)
         return _described(client, found)
-    if which.isdigit():
-        return _registered(model_uri, client.get_model_version(name, which))
-    latest = client.get_latest_versions(name, None if which.lower() == "latest" else [which])
+    elif asked.which.isdigit():
+        version = client.get_model_version(asked.name, asked.which)
+    else:
+        newest = _newest(client, model_uri, asked)
+        version = client.get_model_version(asked.name, newest.version)
+    source = asked.of_version(str(version.version))
+    return _registered(model_uri, version)._replace(source=source)
+
+
+def _newest(client: Client, model_uri: str, asked: uris.ModelName) -> Any:
+    """The newest version in a stage, or of all stages."""
+    stages = None if asked.which.lower() == "latest" else [asked.which]
+    latest = client.get_latest_versions(asked.name, stages)
     if not latest:
-        registered = ", ".join(_versions_and_stages(client, name)) or "none"
+        registered = ", ".join(_versions_and_stages(client, asked.name)) or "none"
         raise ModelLoadError(
-            f"{model_uri}: no version of {name!r} is in stage {which!r}"
+            f"{model_uri}: no version of {asked.name!r} is in stage {asked.which!r}"
             f" (registered: {registered}). Move one there, or change MODEL_URI."
         )
-    newest = max(latest, key=lambda version: int(version.version))
-    return _registered(model_uri, client.get_model_version(name, newest.version))
+    return max(latest, key=lambda version: int(version.version))
 
 
 def _registered(model_uri: str, version: Any) -> Lineage:
@@ -105,7 +109,7 @@ def _described(client: Client, lineage: Lineage) -> Lineage:
     """Add the registered version made from this run or logged model, where there is just one."""
     if not lineage.run_id:
         return lineage
-    versions = client.search_model_versions(f"run_id = '{lineage.run_id}'")
+    versions = _search(client, "run_id", lineage.run_id)
     if lineage.model_id:
         versions = [version for version in versions if _model_id(version) == lineage.model_id]
     if len(versions) != 1:
@@ -116,5 +120,17 @@ def _described(client: Client, lineage: Lineage) -> Lineage:
 
 
 def _versions_and_stages(client: Client, name: str) -> list[str]:
-    found = client.search_model_versions(f"name = '{name}'", max_results=20)
+    found = _search(client, "name", name, max_results=20)
     return [f"version {version.version} in {version.current_stage}" for version in found]
+
+
+def _search(client: Client, field: str, value: str, **limits: int) -> list[Any]:
+    """The versions whose ``field`` is ``value``.
+
+    mlflow's filters know no escapes, so what has quotes is searched for with LIKE and a wildcard
+    in the place of each, and picked out here.
+    """
+    pattern = re.sub(r"""['"\\\\]""", "_", value)
+    relation = "=" if pattern == value else "LIKE"
+    found = client.search_model_versions(f"{field} {relation} '{pattern}'", **limits)
+    return [version for version in found if getattr(version, field) == value]

@@ -10,7 +10,7 @@ import traceback
 from typing import Any
 
 from function.settings import LOG_LEVELS
-from function.telemetry.logs import JsonLog, without_credentials
+from function.telemetry.logs import JsonLog
 
 
 def capture(log: JsonLog) -> None:
@@ -31,5 +31,5 @@ class LibraryHandler(logging.Handler):
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
             trace = "".join(traceback.format_exception(*record.exc_info))
-            fields["stack_trace"] = without_credentials(trace)
-        self._log.write(severity, without_credentials(record.getMessage()), **fields)
+            fields["stack_trace"] = trace
+        self._log.write(severity, record.getMessage(), **fields)

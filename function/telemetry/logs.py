@@ -1,4 +1,4 @@
-"""JSON logs: one object a line on stdout, in the fields that log collectors know.
+"""JSON logs: one object a line on stdout, in the fields that log collectors know, no secrets.
 
 ``severity``, ``message`` and ``time`` are what Cloud Logging, Loki and Elastic pick up by
 themselves. Request records are written without the ``logging`` module, which costs more than
@@ -8,12 +8,12 @@ the prediction they tell of; what libraries log through it comes out the same wa
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from function.security.redaction import Redaction
 from function.settings import LOG_LEVELS
 from function.telemetry import output
 
@@ -21,11 +21,16 @@ _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class JsonLog:
-    """Writes records at or above ``level`` to stdout, each with the service's name."""
+    """Writes records at or above ``level`` to stdout, each with the service's name.
+
+    ``redact`` is what takes secrets out of all but the records of requests, and of what else
+    leaves the process with a load in it: error details and a model's lineage.
+    """
 
     def __init__(self, level: str, service_name: str) -> None:
         self._written = frozenset(LOG_LEVELS[LOG_LEVELS.index(level) :])
         self._service = _encode(service_name)
+        self.redact = Redaction()
         output.tell_dropped_with(self._dropped)
 
     def write(self, severity: str, message: str, **fields: Any) -> None:
@@ -60,10 +65,11 @@ class JsonLog:
         )
 
     def _render(self, severity: str, message: str, fields: Mapping[str, Any]) -> str:
-        given = {key: value for key, value in fields.items() if value is not None}
+        given = {key: self.redact.of(item) for key, item in fields.items() if item is not None}
         more = f",{_encode(given)[1:-1]}" if given else ""
+        told = _encode(self.redact(message))
         return (
-            f'{{"time":"{timestamp()}","severity":"{severity}","message":{_encode(message)},'
+            f'{{"time":"{timestamp()}","severity":"{severity}","message":{told},'
             f'"service":{self._service}{more}}}\n'
         )
 
@@ -75,7 +81,7 @@ class JsonLog:
         """Write an ERROR with the whole traceback of ``exc``, causes included."""
         import traceback
 
-        trace = without_credentials("".join(traceback.format_exception(exc)))
+        trace = "".join(traceback.format_exception(exc))
         self.write("ERROR", message, **fields, stack_trace=trace)
 
     def request_failure(self, message: str, exc: BaseException, **fields: Any) -> None:
@@ -96,14 +102,6 @@ def _request_parts(method: str, path: str, status: int) -> tuple[str, str]:
     verb, place = _encode(method), _encode(path)
     message = f'"message":"{verb[1:-1]} {place[1:-1]} {status}"'
     return message, f'"method":{verb},"path":{place},"status":{status}'
-
-
-_USERINFO = re.compile(r"//[^/@\s]+@")
-
-
-def without_credentials(text: str) -> str:
-    """The text with ``user:password@`` taken out of every URL in it."""
-    return _USERINFO.sub("//", text)
 
 
 _last_second = (0, "")
