@@ -72,7 +72,7 @@ def test_a_registry_that_drips_is_given_up_on_and_used_again_when_it_is_well(
     what: str,
 ) -> None:
     if way == "through mlflow":
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        monkeypatch.setenv("MLFLOW_SOME_SETTING", "unknown to the quick way")
     client = create_app(
         MLFLOW_TRACKING_URI=slow.url,
         MODEL_URI=f"models:/{NAME}/2",
@@ -91,17 +91,14 @@ def test_a_registry_that_drips_is_given_up_on_and_used_again_when_it_is_well(
     assert client.get("/health").json["status"] == "unhealthy"
     (record,) = records(capsys, "load failed")
     assert "connection.py" in record["still_at"] or "mlflow" in record["still_at"]
-    if way == "directly":
-        until(lambda: not attempts(), 5)
-        assert list(Path(tempfile.gettempdir()).iterdir()) == []
-    abandoned = attempts()
+    until(lambda: not attempts(), 5)  # hung up on, not left to drip
+    gc.collect()
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
     slow.pause_seconds = 0.0
     reply = predict(client)
     assert reply.status_code == 200
     loaded_at = client.get("/models/info").json["loaded_at"]
     assert records(capsys, "model loaded")[0]["attempts"] == 2
-    until(lambda: not any(thread.is_alive() for thread in abandoned))
-    gc.collect()
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
     assert client.get("/models/info").json["loaded_at"] == loaded_at
 
@@ -111,18 +108,19 @@ def drip_from_the_first_file_on(slow: Front) -> None:
     slow.pause_seconds = 0.5
 
 
-class SleepsInLoad(mlflow.pyfunc.PythonModel):
-    """Loads slowly the first time."""
+class WaitsInLoad(mlflow.pyfunc.PythonModel):
+    """Waits to be told so, the first time it is loaded."""
 
     def load_context(self, context):  # type: ignore[no-untyped-def]
         import os
         import pathlib
         import time
 
-        mark = pathlib.Path(os.environ["SLEPT"])
-        if not mark.exists():
-            mark.touch()
-            time.sleep(4)
+        folder = pathlib.Path(os.environ["MARKS"])
+        if not (folder / "waiting").exists():
+            (folder / "waiting").touch()
+            while not (folder / "go on").exists():
+                time.sleep(0.05)
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         return ["positive"] * len(model_input)
@@ -134,19 +132,21 @@ def test_a_model_that_comes_too_late_is_dropped_with_its_folder(
 ) -> None:
     mlflow.set_tracking_uri(registry.tracking_uri)
     folder = tmp_path / "model"
-    mlflow.pyfunc.save_model(folder, python_model=SleepsInLoad(), pip_requirements=[])
+    mlflow.pyfunc.save_model(folder, python_model=WaitsInLoad(), pip_requirements=[])
     client = create_app(
         MODEL_URI=str(folder),
         MLFLOW_TRACKING_URI=registry.tracking_uri,
-        LOAD_DEADLINE_SECONDS="2",
+        LOAD_DEADLINE_SECONDS=str(DEADLINE_SECONDS),
         LOAD_RETRY_SECONDS="0",
-        SLEPT=str(tmp_path / "slept"),
+        MARKS=str(tmp_path),
     )
     assert predict(client).status_code == 503
+    assert (tmp_path / "waiting").exists()
     late = attempts()
     assert len(late) == 1
     assert predict(client).status_code == 200
     loaded_at = client.get("/models/info").json["loaded_at"]
+    (tmp_path / "go on").touch()
     until(lambda: not late[0].is_alive())
     gc.collect()
     assert len(list(Path(tempfile.gettempdir()).glob("model-*"))) == 1  # of the model that serves
@@ -187,7 +187,7 @@ def test_a_cause_that_stays_is_told_whole_once_and_then_in_one_line_an_attempt(
 def test_a_server_that_is_away_is_one_line_an_attempt_through_mlflow_too(
     create_app: AppFactory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_SOME_SETTING", "unknown to the quick way")
     client = create_app(
         MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}",
         MODEL_URI=f"models:/{NAME}/2",

@@ -26,7 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from function.errors import ModelLoadError
-from function.model.sources import Stages, Way, from_registry
+from function.model.fetching import Way
+from function.model.sources import Stages, from_registry
 from function.registry import mlflow as through_mlflow
 from function.registry import skopsfile
 from function.registry.connection import Connection, NeedsMlflow

@@ -27,12 +27,14 @@ def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, 
         from function.registry import mlflow as through_mlflow
         from function.registry.connection import NeedsMlflow
         from function.registry.direct import DirectSource
+        from function.registry.hangup import hang_up
     try:
         with DirectSource() as direct:
             stages.hang_up = direct.hang_up
             return _fetch_by(direct, settings, stages, workspace)
     except NeedsMlflow as reason:
         stages.through_mlflow = str(reason)
+    stages.hang_up = hang_up
     return _fetch_by(through_mlflow, settings, stages, workspace)
 
 

@@ -26,6 +26,8 @@ from function.telemetry.logs import JsonLog, timestamp
 # Numbers that differ each time: addresses in memory, names of temporary folders, ids, durations.
 _PASSING = re.compile(r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+")
 
+HANG_UPS, HANG_UP_SECONDS = 5, 0.1
+
 
 class LoadFailure(Exception):
     """A load that failed and was logged; ``answer`` is what waiting requests are told."""
@@ -137,7 +139,7 @@ class _Attempt:
         self._thread.join(deadline_seconds)
         if self._thread.is_alive():
             self.given_up_at = self._place()
-            self.stages.give_up()
+            self._give_up()
             raise ModelLoadError(
                 f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g} and"
                 f" was given up at stage {self.stages.current}; the load is tried again."
@@ -145,6 +147,12 @@ class _Attempt:
         if self._loaded is None:
             raise self._failure or RuntimeError("the load ended with nothing")
         return self._loaded
+
+    def _give_up(self) -> None:
+        """Hang up, more than once where a library tries again."""
+        for _ in range(HANG_UPS):
+            self.stages.give_up()
+            self._thread.join(HANG_UP_SECONDS)
 
     def _place(self) -> str | None:
         import traceback

@@ -9,13 +9,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled import garbage
 from function.errors import ModelLoadError
-from function.model.fetching import Way as Way
 from function.model.stages import Stages as Stages
 from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
@@ -83,6 +80,9 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
+        from shutil import rmtree
+        from tempfile import mkdtemp
+
         from function.model import fetching, owncode
         from function.registry import modelfile
     with ExitStack() as cleanup:

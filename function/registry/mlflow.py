@@ -6,6 +6,7 @@ Every failure leaves as ModelLoadError with the way out in it and the cause kept
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import warnings
@@ -28,6 +29,8 @@ def connect(tracking_uri: str, model_uri: str) -> None:
     if stores.is_folder(tracking_uri):
         # mlflow 3 refuses folders unless told otherwise; naming one in MLFLOW_TRACKING_URI does.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+    # It tells of each try; the load that failed tells of all, with the cause.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     is_asked = uris.scheme(model_uri) in ("models", "runs")
     if is_asked:
         _refuse_missing_store(tracking_uri)

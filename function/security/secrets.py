@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import quote, quote_plus, unquote
 
 SHORTEST = 4
 """Of fewer letters a value is only hidden where it stands as a credential: "pw" is everywhere."""
@@ -95,6 +93,8 @@ def _of_address(address: str) -> Iterator[str]:
     for userinfo in {rest[:end] for end in ends and {min(ends), max(ends)}}:
         user, colon, password = userinfo.partition(":")
         if colon:
+            from urllib.parse import unquote
+
             yield from _as_parsers_cut(password)
             yield from _base64(f"{unquote(user)}:{unquote(password)}")
         elif slashes and "/" not in user and not re.match(r"[^@]*@databricks\b", rest):
@@ -129,6 +129,8 @@ def _of_query(address: str) -> Iterator[str]:
 
 def _spellings(value: str) -> Iterator[str]:
     """As it is and decoded; quoted for URLs, for Python and for JSON; in base64."""
+    from urllib.parse import quote, quote_plus, unquote  # a tenth of a start without secrets
+
     for plain in {value, unquote(value), value.rstrip("=")}:
         for quoted in (quote(plain, safe=""), quote(plain), quote_plus(plain)):
             yield quoted
@@ -139,5 +141,7 @@ def _spellings(value: str) -> Iterator[str]:
 
 
 def _base64(plain: str) -> Iterator[str]:
+    from base64 import b64encode, urlsafe_b64encode
+
     for encode in (b64encode, urlsafe_b64encode):
         yield encode(plain.encode("utf-8", "surrogateescape")).decode().rstrip("=")

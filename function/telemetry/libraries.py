@@ -25,11 +25,13 @@ class LibraryHandler(logging.Handler):
     def __init__(self, log: JsonLog) -> None:
         super().__init__(level=logging.WARNING)
         self._log = log
+        self._traced: set[tuple[str, int]] = set()  # where in the code; there are not many
 
     def emit(self, record: logging.LogRecord) -> None:
         severity = record.levelname if record.levelname in LOG_LEVELS else "WARNING"
         fields: dict[str, Any] = {"logger": record.name}
-        if record.exc_info:
-            trace = "".join(traceback.format_exception(*record.exc_info))
-            fields["stack_trace"] = trace
+        place = record.pathname, record.lineno
+        if record.exc_info and place not in self._traced:  # a load is tried every few seconds
+            self._traced.add(place)
+            fields["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))
         self._log.write(severity, record.getMessage(), **fields)

@@ -26,7 +26,7 @@ Kind = Literal["server", "by hand", "floor", "ours"]
 Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
 # What users install; this interpreter has pytest too, which skops imports where it can.
-_OWN = locked(REPOSITORY / "requirements.txt")
+OWN = locked(REPOSITORY / "requirements.txt")
 _SKLEARN = (version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
 # 3.18.0 wants an mlflow-skinny 3.18.0, which is not to be had.
 _MODEL = (version_here("mlflow", "3.17.2"), *_SKLEARN)
@@ -72,7 +72,7 @@ def _own_code_missing() -> str | None:
 def _ours(name: str, title: str, started: dict[str, Any], **source: Any) -> Competitor:
     """A row of this project; `source` is where its model comes from."""
     usual = {"working_folder": REPOSITORY, "code": (_CODE,), "why_not": _own_code_missing}
-    given = {"requirements": _OWN, "shape": shapes.OWN, **usual, **started, **source}
+    given = {"requirements": OWN, "shape": shapes.OWN, **usual, **started, **source}
     if "beside" in source:
         given["settings"] += f"; {_BESIDE}"
     return Competitor("ours", name, title, **given)
@@ -171,7 +171,7 @@ COMPETITORS = (
     _floor(
         *("bare-loop", "this project's server, a constant"),
         "function/server/ around a function that returns a constant, body read",
-        *(commands.peer("bare_loop.py"), _OWN),
+        *(commands.peer("bare_loop.py"), OWN),
         environment=commands.bare_loop_environment,
         code=(_CODE, PEERS),
         why_not=_own_code_missing,

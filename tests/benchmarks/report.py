@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.benchmarks import sizes, targets
+from tests.benchmarks.competitors import OWN
 from tests.benchmarks.summary import BY_NAME, METRICS, Metric, Row, Summary
 
 _RATIO_METRICS = (
@@ -207,7 +208,7 @@ def _settings(summary: Summary) -> str:
             row.competitor.title,
             row.competitor.settings,
             "`requirements.txt`"
-            if row.competitor.kind == "ours"
+            if row.competitor.requirements == OWN
             else ", ".join(row.competitor.requirements),
         ]
         for row in summary.rows.values()
