@@ -47,7 +47,7 @@ def create_handle(settings: Settings) -> Handle:
             received.body = _read_body(request, settings.max_body_bytes)
         except ServiceError as exc:
             return _as_flask(application.refuse(received, exc), isinstance(exc, BodyTooLarge))
-        if application.is_quick(received):
+        if not application.needs_model(received) or application.is_quick(received):
             return _as_flask(application(received))
         if not slots.acquire(blocking=False):
             return _as_flask(application.refuse(received, _too_many(settings)))

@@ -69,12 +69,14 @@ class Application:
         self._record(request, response.status, request_id)
         return response
 
-    def is_quick(self, request: Request) -> bool:
-        """Whether the answer is a matter of microseconds: no model to wait for or to work long."""
+    def needs_model(self, request: Request) -> bool:
+        """Whether the answer has to wait for the model, or to ask it."""
         operations = ROUTES.get(_route(request.path))
         operation = operations.get(request.method) if operations else None
-        if operation is None or not operation.needs_model:
-            return True
+        return operation is not None and operation.needs_model
+
+    def is_quick(self, request: Request) -> bool:
+        """Whether the model is there and its answer a matter of a millisecond at most."""
         model = self.service.models.model
         return model is not None and len(request.body) <= model.predictor.quick_bytes
 

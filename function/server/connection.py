@@ -67,8 +67,8 @@ class Connection:
             self._answer()
         elif self.lingers:
             self._discard()
-        else:
-            self._read()
+        elif self._job is None:
+            self.read()
 
     def finish(self, job: Job, response: Response) -> None:
         """A worker has answered; too late where the client was told something else meanwhile."""
@@ -83,6 +83,16 @@ class Connection:
         self._began += now - self._since
         self._since = now
         self._update()
+
+    def has_left(self) -> bool:
+        """Whether the client has closed its side: while its request waits for its turn, it is taken
+        to have given up, as a proxy does."""
+        try:
+            return self._socket.recv(1, socket.MSG_PEEK) == b""
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
 
     # What the server asks when it looks for who stalls, idles, or has to go.
 
@@ -103,6 +113,8 @@ class Connection:
     def check(self, now: float) -> None:
         """End what has lasted too long."""
         quiet = now - self._since
+        if self.is_closed:
+            return
         if self.lingers:
             if quiet > LINGER_SECONDS:
                 self.close()
@@ -152,7 +164,8 @@ class Connection:
         self._put(self._server.application.refuse(job.item.request, error), job.item)
         self._answer()
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take what has arrived, and see what can be answered."""
         try:
             data = self._socket.recv(READ_BYTES)
         except (BlockingIOError, InterruptedError):
@@ -183,10 +196,10 @@ class Connection:
             request = item.request
             if item.error is not None:
                 self._put(server.application.refuse(request, item.error), item)
-            elif server.application.is_quick(request):
-                self._put(server.application(request), item)
-            else:
+            elif server.application.needs_model(request):
                 self._submit(item)
+            else:
+                self._put(server.application(request), item)
         if self._unsent:
             self._send()
         if not self.is_closed:
@@ -195,7 +208,7 @@ class Connection:
     def _submit(self, item: Item) -> None:
         server = self._server
         job = Job(self, item, server.now + server.settings.request_timeout_seconds)
-        if server.workers.submit(job):
+        if server.submit(job):
             self._job = job
         else:
             error = Overloaded(
@@ -227,7 +240,8 @@ class Connection:
         if self.lingers:
             return
         if self._job is not None:
-            self._watch(0)
+            if not self._job.is_quick:
+                self._watch(0)
         elif self._unsent:
             self._watch(EVENT_WRITE)
         elif reader.is_done and not self._items:

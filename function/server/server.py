@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+from collections import deque
 from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
@@ -12,10 +13,11 @@ from typing import Protocol
 
 from function.errors import RequestTimeout
 from function.http.application import Application
+from function.http.messages import Response
 from function.server.connection import Connection
 from function.server.listener import Listener
 from function.server.room import BodyRoom
-from function.server.workers import Workers
+from function.server.workers import Job, Workers
 from function.settings import MOST_THREADS_FOR_COMPILED, Settings
 
 MOST_ACCEPTED_AT_ONCE = 64
@@ -28,6 +30,9 @@ HANDSHAKE_SECONDS = 0.02
 ACCEPTING_SECONDS = 1.0
 # Who has done nothing for so long may have to make room for others.
 LEAST_IDLE_SECONDS = 1.0
+# Predictions between two looks at who else has something to say: a probe waits no longer than this.
+QUICK_SECONDS = 0.02
+MOST_CHECKED_AT_ONCE = 64
 # For the log, the model's files, and the registry.
 _SPARE_DESCRIPTORS = 32
 
@@ -53,6 +58,8 @@ class Server:
             application, self._most_running, settings.max_queue, self._waker.wake
         )
         self._connections: set[Connection] = set()
+        self._quick: deque[Job] = deque()
+        self._unchecked: list[Connection] = []
         self._most_connections = _most_connections(settings.max_connections)
         self._listener = Listener(settings.host, settings.port)
         self._is_accepting = False
@@ -74,14 +81,17 @@ class Server:
         """Serve until told to leave and for what is under way then, DRAIN_SECONDS at most."""
         next_tick = self.now
         while True:
-            for key, events in self._selector.select(self._patience()):
-                self._tell(key.data, events)
+            ready = self._selector.select(self._patience())
             self.now = monotonic()
+            for key, events in ready:
+                self._tell(key.data, events)
+            self._answer_quick()
             for job, response in self.workers.finished():
-                job.connection.finish(job, response)
-            if self.now >= next_tick or self._leaving_since is not None:
+                self._finish(job, response)
+            if self.now >= next_tick:
                 next_tick = self.now + TICK_SECONDS
                 self._tick()
+            self._check_some()
             if self._told_to_leave and self._leaving_since is None:
                 self._begin_to_leave()
             if self._leaving_since is not None and self._has_left(self._leaving_since):
@@ -97,6 +107,14 @@ class Server:
             self._selector.modify(of, events, watcher)
         else:
             self._selector.register(of, events, watcher)
+
+    def submit(self, job: Job) -> bool:
+        """Take a request for the model; False where more wait already than may."""
+        if self.application.is_quick(job.item.request):
+            job.is_quick = True
+            self._quick.append(job)
+            return True
+        return self.workers.submit(job)
 
     def ends(self, connection: Connection) -> bool:
         """Whether the connection's next answer is its last."""
@@ -126,7 +144,9 @@ class Server:
                 return
             if client is None:
                 return
-            self._connections.add(Connection(self, client))
+            connection = Connection(self, client)
+            self._connections.add(connection)
+            connection.read()  # what it sent with its first packets has come with it
             if len(self._connections) > self._most_connections and not self._make_place():
                 self._do_not_listen()
                 return
@@ -134,24 +154,49 @@ class Server:
     def _tell(self, watcher: Watcher, events: int) -> None:
         try:
             watcher.ready(events)
-        except Exception as exc:  # a fault of ours ends one connection, not the service
-            self.application.log.request_failure("connection failed", exc)
-            if isinstance(watcher, Connection):
-                watcher.close()
+        except Exception as exc:
+            self._end_after(exc, watcher)
+
+    def _finish(self, job: Job, response: Response) -> None:
+        try:
+            job.connection.finish(job, response)
+        except Exception as exc:
+            self._end_after(exc, job.connection)
+
+    def _end_after(self, exc: Exception, watcher: Watcher) -> None:
+        """A fault of ours ends one connection, not the service."""
+        self.application.log.request_failure("connection failed", exc)
+        if isinstance(watcher, Connection):
+            watcher.close()
 
     def _patience(self) -> float | None:
         """How long to sleep at most: for ever where nothing can time out."""
-        if self._leaving_since is not None:
+        if self._leaving_since is not None and not self._quick:
             return LEAVING_TICK_SECONDS
-        if self._told_to_leave:
+        if self._told_to_leave or self._quick or self._unchecked:
             return 0.0
         return TICK_SECONDS if self._connections or not self._is_accepting else None
 
+    def _answer_quick(self) -> None:
+        """Answer what the model makes short work of, for a moment: then others are looked at."""
+        quick, application = self._quick, self.application
+        until = self.now + QUICK_SECONDS
+        while quick:
+            job = quick.popleft()
+            if not job.is_abandoned and not job.connection.is_closed:
+                self._finish(job, application(job.item.request))
+                if quick and monotonic() > until:
+                    return
+
     def _tick(self) -> None:
-        for connection in list(self._connections):
-            connection.check(self.now)
+        self._unchecked = list(self._connections)
         if not self._is_accepting and self._leaving_since is None:
             self._listen()
+
+    def _check_some(self) -> None:
+        """A thousand who stalled together are told so one after the other, while others go on."""
+        for _ in range(min(len(self._unchecked), MOST_CHECKED_AT_ONCE)):
+            self._unchecked.pop().check(self.now)
 
     def _most_running(self) -> int:
         model = self.application.service.models.model

@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """One request at work, or waiting for its turn until ``deadline`` (time.monotonic)."""
+    """One request at work, or waiting for its turn until ``deadline`` (time.monotonic).
 
-    __slots__ = ("connection", "deadline", "is_abandoned", "item")
+    One that ``is_quick`` is the loop's own, the others are the workers'.
+    """
+
+    __slots__ = ("connection", "deadline", "is_abandoned", "is_quick", "item")
 
     def __init__(self, connection: Connection, item: Item, deadline: float) -> None:
         self.connection = connection
         self.item = item
         self.deadline = deadline
-        self.is_abandoned = False
+        self.is_abandoned = self.is_quick = False
 
 
 class Workers:
@@ -69,7 +72,9 @@ class Workers:
         self._running -= len(done)
         while self._queued and self._running < self._most_running():
             job = self._queued.popleft()
-            if not job.is_abandoned:
+            if job.connection.has_left():
+                job.connection.close()
+            elif not job.is_abandoned:
                 self._run(job)
         return done
 
