@@ -56,9 +56,9 @@ class SklearnPredictor:
     def _first_decision(self, features: Any) -> OneLabel | SeveralLabels:
         """By the labels of the first texts that the model answers: one each, or a row of them."""
         labels = self._estimator.labels(features)
-        self._estimator.settle_probabilities(features)
         if isinstance(labels, list) and labels and isinstance(labels[0], list):
             return SeveralLabels(self._estimator, self._names, len(labels[0]))
+        self._estimator.settle_probabilities(features)
         return OneLabel(self._estimator, self._names)
 
     def _find_input(self, model: Any, signed: str | None, probes: list[str]) -> Input:
