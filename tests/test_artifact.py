@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from function.compiled.artifact import CompiledModelError, load, save
 from function.compiler.compiler import translate
+from function.errors import ModelLoadError
 from tests.fitted_models import TEXTS, TYPICAL, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -122,6 +123,51 @@ def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
         prepare()
         with pytest.raises(CompiledModelError, match="format 3, and this version reads 2"):
             load(saved)
+
+
+SWAP = {"negative": "positive", "positive": "negative"}
+
+
+@pytest.mark.parametrize(
+    ("compiled", "served", "shown"),
+    [
+        ({}, {}, ("negative", "neutral", "positive")),
+        (SWAP, {}, ("positive", "neutral", "negative")),
+        ({}, SWAP, ("positive", "neutral", "negative")),
+        (SWAP, SWAP, ("positive", "neutral", "negative")),
+        (SWAP, {"neutral": "so-so"}, ("negative", "so-so", "positive")),
+        ({"negative": "-"}, {"negative": "bad"}, ("bad", "neutral", "positive")),
+    ],
+)
+def test_labels_name_the_models_own_classes_once(pipeline, tmp_path, compiled, served, shown):
+    save(tmp_path / "model", translate(pipeline, labels=compiled), {})
+    predictor, _ = load(tmp_path / "model", served)
+    assert predictor.labels == shown
+    assert predictor.classes == ("negative", "neutral", "positive")
+    same = dict(zip(shown, predictor.classes, strict=True))
+    plain = [answer.label for answer in translate(pipeline).predict(TEXTS)]
+    assert [same[answer.label] for answer in predictor.predict(TEXTS)] == plain
+
+
+@pytest.mark.parametrize(
+    ("served", "reason"),
+    [
+        ({"neutral": "negative"}, "two of the model's classes one name"),
+        ({"-": "bad"}, "the model's classes are negative, neutral, positive"),
+    ],
+)
+def test_labels_that_do_not_fit_a_folder_are_an_error(pipeline, tmp_path, served, reason):
+    save(tmp_path / "model", translate(pipeline, labels={"negative": "-"}), {})
+    with pytest.raises(ModelLoadError, match=reason):
+        load(tmp_path / "model", served)
+
+
+def test_a_folder_of_before_classes_were_kept_is_served(saved):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    del manifest["classes"]
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    resum(saved)
+    assert load(saved, {"negative": "bad"})[0].labels == ("bad", "neutral", "positive")
 
 
 def test_another_byte_order_is_refused(saved):

@@ -39,6 +39,7 @@ from sklearn.svm import LinearSVC
 
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare, probe_texts
+from function.errors import ModelLoadError
 from tests.fitted_models import (
     LABELS,
     TEXTS,
@@ -458,9 +459,24 @@ def test_what_is_not_covered_is_refused_with_the_reason(reason):
         translate(model)
 
 
-def test_two_classes_under_one_label_are_refused(pipeline):
-    with pytest.raises(NotCompilable, match="share a label"):
-        translate(pipeline, labels={"negative": "positive"})
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ({"negative": "positive"}, "gives two of the model's classes one name"),
+        ({"0": "bad", "1": "good"}, "the model's classes are negative, neutral, positive"),
+        ({"Negative": "bad"}, r"Write class=name pairs with these, as negative=name"),
+    ],
+)
+def test_labels_that_do_not_fit_the_classes_are_an_error_that_names_them(pipeline, labels, reason):
+    with pytest.raises(ModelLoadError, match=reason):
+        translate(pipeline, labels=labels)
+
+
+def test_labels_of_numbers_do_not_fit_classes_that_are_true_and_false():
+    model = fitted_pipeline(labels=[label == "positive" for label in LABELS])
+    with pytest.raises(ModelLoadError, match="names 0, 1, and the model's classes are False, True"):
+        translate(model, labels={"0": "negative", "1": "positive"})
+    assert translate(model, labels={"False": "no", "True": "yes"}).labels == ("no", "yes")
 
 
 def test_disagreement_is_refused_with_what_differs(pipeline):

@@ -2,7 +2,8 @@
 
     DIR/
       SHA256SUMS      a line per file below, as sha256sum writes and checks them
-      manifest.json   format, byte order, lineage, labels, intercepts, decision, vectorizers
+      manifest.json   format, byte order, lineage, classes and labels, intercepts, decision,
+                      vectorizers
       terms.0         the first vectorizer's terms, UTF-8, joined by a character none of them has
       pairs.0         where the terms are words and pairs of them: which words make each pair
       rows.0          the terms' packed rows (rows.py)
@@ -26,6 +27,7 @@ from typing import Any
 
 from function.compiled import garbage
 from function.compiled.linear import LinearPredictor
+from function.compiled.names import rename
 from function.compiled.native import pair_vocabulary
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
@@ -68,9 +70,9 @@ def load(
 ) -> tuple[LinearPredictor, dict[str, Any]]:
     """Return the predictor in the folder `directory`, and its lineage.
 
-    `labels` renames labels, as in compile_model; one it does not name stays.
-    Raises CompiledModelError for anything but a complete, unaltered folder of a format and byte
-    order this version reads.
+    `labels` renames the model's own classes, as in compile_model, instead of what was given when
+    it was compiled. Raises CompiledModelError for anything but a complete, unaltered folder of a
+    format and byte order this version reads, and ModelLoadError for `labels` that do not fit.
     """
     folder = Path(directory)
     raw = _read(folder, MANIFEST)
@@ -101,8 +103,10 @@ def _build(
         _load_vectorizer(folder, position, dict(spec), scores, sums)
         for position, spec in enumerate(manifest["vectorizers"])
     ]
+    classes = manifest.get("classes", manifest["labels"])  # not in folders of before there were any
     return LinearPredictor(
-        labels=[names.get(label, label) for label in manifest["labels"]],
+        labels=rename(classes, names) if names else manifest["labels"],
+        classes=classes,
         vectorizers=vectorizers,
         intercepts=[*map(float, manifest["intercepts"])],
         decision=manifest["decision"],
@@ -207,6 +211,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         "format": FORMAT,
         "byte_order": sys.byteorder,
         "lineage": dict(lineage),
+        "classes": predictor.classes,
         "labels": predictor.labels,
         "intercepts": predictor.intercepts,
         "decision": predictor.decision,

@@ -36,9 +36,12 @@ class LinearPredictor:
         intercepts: Sequence[float],
         decision: Mapping[str, Any],
         binarize: float | None = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
-        """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them."""
+        """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
+        `classes` are what the model itself calls the labels, where that is something else."""
         self.labels: tuple[str, ...] | None = tuple(labels)
+        self.classes = tuple(labels if classes is None else classes)
         self.vectorizers = tuple(vectorizers)
         self.intercepts = tuple(intercepts)
         self.decision = dict(decision)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from function.compiled.linear import LinearPredictor
+from function.compiled.names import rename
 from function.compiled.vectorizer import Vectorizer
 from function.compiler.classifiers import FittedClassifier, read_classifier
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
@@ -24,7 +25,7 @@ def compile_model(
     `original` asks the model itself, whatever shape of input it wants, and answers with the same
     label names as the compiled predictor: str(class), renamed by `labels` where it has an entry.
     Raises NotCompilable, whose message is the reason, for parts the compiler does not cover and
-    where the two disagree.
+    where the two disagree; ModelLoadError for `labels` that do not fit the classes.
     """
     predictor = translate(model, labels=labels)
     return predictor, check(predictor, original)
@@ -42,7 +43,7 @@ def check(predictor: LinearPredictor, original: Original) -> Agreement:
 
 
 def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearPredictor:
-    """Compile without the check. Raises NotCompilable."""
+    """Compile without the check. Raises as compile_model."""
     steps = flatten(model)
     if not steps:
         raise NotCompilable("the model is empty")
@@ -52,8 +53,10 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     if any(len(weights) != columns for weights in classifier.weights):
         raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
     _settle_binarize(vectorizers, classifier)
+    classes = _name_classes(classifier.classes)
     return LinearPredictor(
-        labels=_name_classes(classifier.classes, labels or {}),
+        labels=rename(classes, labels or {}),
+        classes=classes,
         vectorizers=[*_join_weights(vectorizers, classifier)],
         intercepts=classifier.intercepts,
         decision=classifier.decision,
@@ -61,14 +64,11 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     )
 
 
-def _name_classes(classes: Sequence[Any], labels: Mapping[str, str]) -> tuple[str, ...]:
+def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:
     for value in classes:
         if not isinstance(value, str | int):  # bool is an int
             raise NotCompilable(f"the class {value!r} is a {type(value).__name__}, not str or int")
-    names = tuple(labels.get(str(value), str(value)) for value in classes)
-    if len(set(names)) < len(names):
-        raise NotCompilable(f"two classes share a label: {', '.join(names)}")
-    return names
+    return tuple(map(str, classes))
 
 
 def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
