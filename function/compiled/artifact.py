@@ -11,8 +11,9 @@
       terms.1 ...     a FeatureUnion's further parts
 
 SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
-cut short, edited or mixed with another does not load. That guards against accidents, not against
-someone who recomputes the sums; but nothing in the folder can run.
+cut short, edited or mixed with another does not load. That guards against accidents; where someone
+recomputed the sums, what is loaded still is of the types and in the ranges that serving relies on
+(manifest.py), and nothing in the folder can run.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from function.compiled import garbage
+from function.compiled import garbage, manifest
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.native import pair_vocabulary
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
-from function.compiled.vectorizer import Vectorizer, row_layout, table_layout
+from function.compiled.vectorizer import Vectorizer, check_numbers, row_layout
 
 FORMAT = 2
 KIND = "compiled text classifier"
@@ -76,12 +77,13 @@ def load(
     """
     folder = Path(directory)
     raw = _read(folder, MANIFEST)
-    manifest = _parse_manifest(folder, raw)
+    facts = _parse_manifest(folder, raw)
     sums = _read_sums(folder)
     _check(folder, MANIFEST, raw, sums)
     try:
         with garbage.collection_paused():
-            return _build(folder, manifest, sums, labels or {}), manifest["lineage"]
+            manifest.check(facts)
+            return _build(folder, facts, sums, labels or {}), facts["lineage"]
     except (LookupError, TypeError, ValueError, ArithmeticError, re.error) as exc:
         raise _damaged(folder / MANIFEST, f"it does not describe a model ({exc!r})") from exc
 
@@ -93,24 +95,21 @@ def digest(directory: str | Path) -> str:
 
 
 def _build(
-    folder: Path,
-    manifest: Mapping[str, Any],
-    sums: Mapping[str, str],
-    names: Mapping[str, str],
+    folder: Path, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
-    scores = len(manifest["intercepts"])
+    scores = len(facts["intercepts"])
     vectorizers = [
         _load_vectorizer(folder, position, dict(spec), scores, sums)
-        for position, spec in enumerate(manifest["vectorizers"])
+        for position, spec in enumerate(facts["vectorizers"])
     ]
-    classes = manifest.get("classes", manifest["labels"])  # not in folders of before there were any
+    classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
     return LinearPredictor(
-        labels=rename(classes, names) if names else manifest["labels"],
+        labels=rename(classes, names) if names else facts["labels"],
         classes=classes,
         vectorizers=vectorizers,
-        intercepts=[*map(float, manifest["intercepts"])],
-        decision=manifest["decision"],
-        binarize=manifest["binarize"],
+        intercepts=[*map(float, facts["intercepts"])],
+        decision=facts["decision"],
+        binarize=facts["binarize"],
     )
 
 
@@ -126,41 +125,41 @@ def _load_vectorizer(
     kind = spec.pop("vocabulary")
     vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
-    table = read("table")
-    if len(table) != spec["columns"] * table_layout(scores).size:
-        raise ValueError(f"a table of {len(table)} bytes for {spec['columns']} columns")
-    return Vectorizer(
+    found = Vectorizer(
         vocabulary=vocabulary.from_parts(
             spec["analyzer"],
             layout,
             {part: read(part) for part in PARTS[kind]},
             **spec.pop("terms"),
         ),
-        table=table,
+        table=read("table"),
         **spec,
     )
+    check_numbers(found, scores)
+    found.vocabulary.check(layout, found.columns)
+    return found
 
 
 def _parse_manifest(folder: Path, raw: bytes) -> dict[str, Any]:
     """Refuse what this version cannot read first: a newer format may sum its files another way."""
     try:
-        manifest = json.loads(raw)
+        facts = manifest.parse(raw)
     except (ValueError, RecursionError) as exc:
-        raise _damaged(folder / MANIFEST, "it is not JSON") from exc
-    if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
+        raise _damaged(folder / MANIFEST, f"it is not JSON ({exc})") from exc
+    if not isinstance(facts, dict) or facts.get("kind") != KIND:
         raise _damaged(folder / MANIFEST, "it is not a compiled model's")
-    version = manifest.get("format")
+    version = facts.get("format")
     if version != FORMAT:
         raise CompiledModelError(
             f"{folder / MANIFEST}: format {version!r}, and this version reads {FORMAT}; "
             "compile the model with the version that serves it"
         )
-    if manifest.get("byte_order") != sys.byteorder:
+    if facts.get("byte_order") != sys.byteorder:
         raise CompiledModelError(
-            f"{folder / MANIFEST}: written on a {manifest.get('byte_order')}-endian machine; "
+            f"{folder / MANIFEST}: written on a {facts.get('byte_order')}-endian machine; "
             f"compile the model on a {sys.byteorder}-endian one"
         )
-    return manifest
+    return facts
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
@@ -206,7 +205,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         parts["table"] = vectorizer.table
         files.update({f"{part}.{position}": content for part, content in parts.items()})
         specs.append(_spec(vectorizer, terms))
-    manifest = {
+    facts = {
         "kind": KIND,
         "format": FORMAT,
         "byte_order": sys.byteorder,
@@ -218,7 +217,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
-    files[MANIFEST] = json.dumps(manifest, indent=1, allow_nan=False).encode()
+    files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
     sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     files[SUMS] = sums.encode()
     return files

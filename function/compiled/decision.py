@@ -40,13 +40,16 @@ without bound (at exactly zero scikit-learn changes rule), so such a sum counts 
 _make = tuple.__new__  # a third of the time of Prediction(...), which checks names and defaults
 
 
-def build_decision(spec: DecisionSpec, labels: Sequence[str]) -> Decide:
-    """Return the decision `spec` describes for classes named `labels`, in class order.
+def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> Decide:
+    """Return the decision `spec` describes for classes named `labels`, in class order, of so many
+    scores.
 
-    Raises ValueError for an unknown kind and KeyError for a missing member: a file's fault.
+    Raises ValueError for an unknown kind, and for other scores or numbers than it can take, and
+    KeyError for a missing member: a file's fault.
     """
     names = tuple(labels)
     kind = spec["kind"]
+    _check_scores(kind, len(names), scores)
     if kind == "labels":
         return _labels_only(names)
     if kind == "softmax":
@@ -54,17 +57,26 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str]) -> Decide:
     if kind == "naive_bayes":
         return _by_score(names, joint_to_probabilities)
     if kind == "one_vs_rest":
-        return _one_vs_rest(names, _LINKS[spec["link"]], spec["all_zero"] == "uniform")
+        uniform = {"uniform": True, "zero": False}[spec["all_zero"]]
+        return _one_vs_rest(names, _LINKS[spec["link"]], uniform)
     if kind == "calibrated":
         from function.compiled.calibration import build_calibrated
 
-        return _by_probability(names, build_calibrated(spec["members"], len(names)))
+        return _by_probability(names, build_calibrated(spec["members"], len(names), scores))
     if kind == "constant":
         return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
     raise ValueError(f"unknown decision kind {kind!r}")
 
 
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
+
+
+def _check_scores(kind: str, classes: int, scores: int) -> None:
+    """Two classes take one score where it is of the second alone."""
+    is_of_second = kind in ("labels", "one_vs_rest") and classes == 2
+    wanted = {"constant": scores, "calibrated": scores}.get(kind, 1 if is_of_second else classes)
+    if scores != wanted or (classes == 1) != (kind == "constant"):
+        raise ValueError(f"{scores} scores for {classes} classes, of a decision {kind!r}")
 
 
 def _is_close(scores: Sequence[float], margin: float) -> bool:

@@ -46,7 +46,7 @@ class LinearPredictor:
         self.intercepts = tuple(intercepts)
         self.decision = dict(decision)
         self.binarize = binarize
-        self._decide = build_decision(decision, labels)
+        self._decide = build_decision(decision, labels, len(self.intercepts))
         self._features = [build_features(part, len(self.intercepts)) for part in self.vectorizers]
         self._score = self._build_score()
 

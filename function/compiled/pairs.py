@@ -92,6 +92,12 @@ class PairVocabulary:
     def _nodes(self) -> dict[str, Node]:
         return {word: node for word, node in self._words.items() if word and node}
 
+    def check(self, layout: RowLayout, columns: int) -> None:
+        """As TermVocabulary.check."""
+        nodes = self._nodes()
+        layout.check(filter(None, [node[None] for node in nodes.values()]), columns)
+        layout.check([_pair_row(*pair) for pair in _pairs(nodes)], columns)
+
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
         nodes = self._nodes()

@@ -22,15 +22,18 @@ COLUMN_BITS = 32
 FIELD_BITS = 64
 COLUMN_MASK = (1 << COLUMN_BITS) - 1
 FIELD_MASK = (1 << FIELD_BITS) - 1
+LARGEST_FIELD = 1 << 51
+"""Twice what `unit_for` makes of numbers of which 4,096 are to be added up; native.c knows it."""
 _COUNT_BYTES = 4
 """In a sum; in a row, one byte."""
 
 
 class RowLayout:
-    """How rows of so many fields are packed."""
+    """How rows of so many fields are packed, of which the first few may be squares."""
 
-    def __init__(self, fields: int) -> None:
+    def __init__(self, fields: int, squares: int = 0) -> None:
         self.fields = fields
+        self.squares = squares
         self.row_bytes = (COLUMN_BITS + fields * FIELD_BITS) // 8 + 1
         self.sum_bytes = self.row_bytes - 1 + _COUNT_BYTES
         self.unpack: Callable[[bytes], tuple[int, ...]] = Struct(f"<4x{fields}qi").unpack
@@ -47,6 +50,25 @@ class RowLayout:
         """Return the fields of one row, each with what the one before it had borrowed."""
         *fields, _ = self.unpack(row.to_bytes(self.sum_bytes, "little"))
         return [own + (below < 0) for below, own in zip((0, *fields), fields, strict=False)]
+
+    def check(self, rows: Iterable[int], columns: int) -> None:
+        """Raise ValueError for a row that `pack` could not have made of one of so many columns and
+        of numbers in a unit that `unit_for` gave: what is added up would leave its field."""
+        one = 1 << COLUMN_BITS + self.fields * FIELD_BITS
+        shift = sum(LARGEST_FIELD << at for at in self._places(self.squares))
+        beyond = sum(FIELD_MASK - 2 * LARGEST_FIELD + 1 << at for at in self._places(self.squares))
+        beyond += sum(FIELD_MASK - LARGEST_FIELD + 1 << at for at in self._places(0, self.squares))
+        beyond += FIELD_MASK * one
+        rows = [*rows]
+        if any([(row + shift) & beyond != one for row in rows]):
+            raise ValueError("a row holds numbers that cannot be added up")
+        if rows and max([row & COLUMN_MASK for row in rows]) >= columns:
+            raise ValueError(f"a row is of another column than these {columns}")
+
+    def _places(self, start: int, stop: int | None = None) -> Iterator[int]:
+        """Yield where the fields begin, in bits."""
+        stop = self.fields if stop is None else stop
+        return (COLUMN_BITS + field * FIELD_BITS for field in range(start, stop))
 
     def to_bytes(self, rows: Iterable[int]) -> bytes:
         """Return the rows one after the other."""

@@ -42,6 +42,10 @@ class TermVocabulary:
         """Return the terms."""
         return [*self._rows]
 
+    def check(self, layout: RowLayout, columns: int) -> None:
+        """Raise ValueError for a row that is not one of a term's (RowLayout.check)."""
+        layout.check(self._rows.values(), columns)
+
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """Return what `from_parts` needs: JSON for the manifest, and contents by file name."""
         separator = _absent_character(self._rows)

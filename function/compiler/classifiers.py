@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from function.compiled.numbers import is_number
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 LINEAR = "sklearn.linear_model."
@@ -45,10 +46,8 @@ def read_classifier(model: Any) -> FittedClassifier:
 
 
 def _refuse_unusable(model: Any, found: FittedClassifier) -> None:
-    from math import isfinite
-
     values = [found.intercepts, *found.weights]
-    if not all(isfinite(value) for row in values for value in row):
+    if not all(is_number(value) for row in values for value in row):
         raise NotCompilable(f"{describe(model)} has weights that are infinite or not a number")
     if len(found.classes) < 2 and found.decision["kind"] != "constant":
         raise NotCompilable(f"{describe(model)} was fitted on a single class")

@@ -7,7 +7,7 @@ from typing import Any
 
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
-from function.compiled.vectorizer import Vectorizer
+from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers import FittedClassifier, read_classifier
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
@@ -54,14 +54,20 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
         raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
     _settle_binarize(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
-    return LinearPredictor(
-        labels=rename(classes, labels or {}),
-        classes=classes,
-        vectorizers=[*_join_weights(vectorizers, classifier)],
-        intercepts=classifier.intercepts,
-        decision=classifier.decision,
-        binarize=classifier.binarize,
-    )
+    packed = [*_join_weights(vectorizers, classifier)]
+    try:
+        for vectorizer in packed:
+            check_numbers(vectorizer, len(classifier.intercepts))
+        return LinearPredictor(
+            labels=rename(classes, labels or {}),
+            classes=classes,
+            vectorizers=packed,
+            intercepts=classifier.intercepts,
+            decision=classifier.decision,
+            binarize=classifier.binarize,
+        )
+    except ValueError as exc:  # what a compiled folder would be refused for
+        raise NotCompilable(f"the model has {exc}") from exc
 
 
 def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:

@@ -79,7 +79,8 @@ def from_folder(settings: Settings, stages: Stages) -> Sourced:
             digest = artifact.digest(folder)
         except artifact.CompiledModelError as exc:
             raise ModelLoadError(f"COMPILED_MODEL={folder}: {exc}") from exc
-        lineage = Lineage.from_facts({**facts, "source": folder, "digest": f"sha256:{digest}"})
+        facts = {"model_uri": folder, **facts, "source": folder, "digest": f"sha256:{digest}"}
+        lineage = Lineage.from_facts(facts)
     with stages.timed("first_prediction"):
         try:
             predictor.predict([BUILT_IN_EXAMPLE])
