@@ -125,18 +125,14 @@ def _load_vectorizer(
     kind = spec.pop("vocabulary")
     vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
+    files = {part: read(part) for part in PARTS[kind]}
     found = Vectorizer(
-        vocabulary=vocabulary.from_parts(
-            spec["analyzer"],
-            layout,
-            {part: read(part) for part in PARTS[kind]},
-            **spec.pop("terms"),
-        ),
+        vocabulary=vocabulary.from_parts(spec["analyzer"], layout, files, **spec.pop("terms")),
         table=read("table"),
         **spec,
     )
     check_numbers(found, scores)
-    found.vocabulary.check(layout, found.columns)
+    found.vocabulary.check(layout, files, found.columns)
     return found
 
 

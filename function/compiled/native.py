@@ -8,6 +8,7 @@ nothing needs it, and both ways give the same numbers.
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from math import inf, isfinite
@@ -75,7 +76,7 @@ class NativeVocabulary:
         pairs = zip(numbers[: self._pairs], numbers[self._pairs :], strict=True)
         return words[: self._alone] + [f"{words[first]} {words[second]}" for first, second in pairs]
 
-    def check(self, layout: RowLayout, columns: int) -> None:
+    def check(self, layout: RowLayout, files: Mapping[str, bytes], columns: int) -> None:
         """As TermVocabulary.check."""
         if not self._index.is_sound(columns, layout.squares):
             raise ValueError(f"a row's column is none of {columns}, or its numbers do not add up")
@@ -97,14 +98,19 @@ class NativeVocabulary:
 
 
 def largest_of(doubles: bytes) -> float:
-    """Return the largest magnitude among native doubles, one after the other: infinite or not a
+    """Return a bound on the magnitudes of native doubles, one after the other: infinite or not a
     number where one of them is."""
     if _native is not None:
         return _native.largest(doubles)
+    if not doubles[_HIGHEST::8].translate(None, _SMALL):
+        return 2.0**257
     numbers = array("d", doubles)
-    if not isfinite(sum(numbers)) and not all(map(isfinite, numbers)):
-        return inf
-    return max(max(numbers), -min(numbers)) if numbers else 0.0
+    return max(map(abs, numbers)) if all(map(isfinite, numbers)) else inf
+
+
+_HIGHEST = 7 if sys.byteorder == "little" else 0
+_SMALL = bytes(byte for byte in range(256) if byte & 0x7F < 0x50)
+"""The highest byte, sign and most of the exponent, of doubles below 2.0 ** 257."""
 
 
 def pair_vocabulary() -> type[PairVocabulary] | type[NativeVocabulary]:

@@ -42,9 +42,11 @@ class TermVocabulary:
         """Return the terms."""
         return [*self._rows]
 
-    def check(self, layout: RowLayout, columns: int) -> None:
-        """Raise ValueError for a row that is not one of a term's (RowLayout.check)."""
-        layout.check(self._rows.values(), columns)
+    @staticmethod
+    def check(layout: RowLayout, files: Mapping[str, bytes], columns: int) -> None:
+        """Raise ValueError where a row of what `from_parts` took is of no term with one of so many
+        columns (RowLayout.check)."""
+        layout.check(files["rows"], columns)
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """Return what `from_parts` needs: JSON for the manifest, and contents by file name."""
