@@ -15,19 +15,16 @@ from function.compiled.linear import LinearPredictor
 from function.compiler.compiler import NotCompilable
 from function.compiler.verify import Agreement, compare
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.sources import (
-    Original,
-    Stages,
-    answers_of,
-    compile_original,
-    load_original,
-)
+from function.model.sources import Original, answers_of, compile_original, load_original
+from function.model.stages import Stages
 from function.settings import settings_or_exit
 from function.telemetry.logs import timestamp, without_credentials
 
 EPILOG = """examples:
   python -m function.compile models:/prod-sentiment-classifier/Production --output model
   python -m function.compile models:/reviews@champion --output model --verify texts.txt
+  python -m function.compile models:/classifier/3 --vectorizer vectorizer.pkl --output model
+  python -m function.compile runs:/RUN/model --vectorizer runs:/RUN/vectorizer.pkl --output model
   COMPILED_MODEL=model python -m function.serve
 
 MLFLOW_TRACKING_URI says where the registry is, LABELS renames integer classes.
@@ -39,7 +36,7 @@ def main() -> None:
     """Parse the command line and run; exit status 1 with one line where it cannot be done."""
     arguments = _parser().parse_args()
     try:
-        _run(arguments.model_uri, arguments.output, arguments.verify)
+        _run(arguments.model_uri, arguments.output, arguments.verify, arguments.vectorizer)
     except NotCompilable as exc:
         raise SystemExit(
             f"{arguments.model_uri} cannot be compiled: {exc}.\nServe it from the registry"
@@ -62,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model_uri", metavar="MODEL_URI", help="models:/..., runs:/... or a folder")
     parser.add_argument("--output", metavar="DIR", required=True, help="folder to write")
     parser.add_argument(
+        "--vectorizer",
+        metavar="FILE",
+        default="",
+        help="the vectorizer, where the classifier was logged without it: a skops, joblib or pickle"
+        " file, or its MLflow URI (models:/..., runs:/...)",
+    )
+    parser.add_argument(
         "--verify",
         metavar="FILE",
         help="also compare compiled and original on your own texts, one per line, before writing",
@@ -69,13 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(model_uri: str, output: str, texts_file: str | None) -> None:
+def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -> None:
     settings = replace(settings_or_exit(), model_uri=model_uri)
     texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
     report = _Report()
     report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
     stages = Stages()
-    original = load_original(settings, stages)
+    original = load_original(settings, stages, vectorizer)
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")

@@ -107,6 +107,12 @@ def test_another_column_name_in_the_signature_is_used(serve: Serve) -> None:
     assert answers(client) == [(str(len(text)), None) for text in TEXTS]
 
 
+def top(*pairs: Any) -> list[dict[str, Any]]:
+    """Labels and scores by turns, as transformers answers about one text."""
+    labels_and_scores = zip(pairs[::2], pairs[1::2], strict=True)
+    return [{"label": label, "score": score} for label, score in labels_and_scores]
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -118,8 +124,15 @@ def test_another_column_name_in_the_signature_is_used(serve: Serve) -> None:
         (lambda n: pd.DataFrame({"prediction": ["good"] * n}), ("good", None)),
         (lambda n: np.array([[0.25, 0.75]] * n), ("good", 0.75)),
         (lambda n: [1] * n, ("good", None)),
+        (lambda n: pd.DataFrame({"poor": [0.25] * n, "fine": [0.75] * n}), ("fine", 0.75)),
+        (lambda n: [{"poor": 0.25, "fine": 0.75}] * n, ("fine", 0.75)),
+        (lambda n: [top("fine", 0.75, "poor", 0.25)] * n, ("fine", 0.75)),
+        (lambda n: [top("fine", 0.75)] * n, ("fine", 0.75)),
     ],
-    ids=["list", "ndarray", "series", "frame", "dicts", "column", "probabilities", "integers"],
+    ids=[
+        *("list", "ndarray", "series", "frame", "dicts", "column", "probabilities", "integers"),
+        *("columns-of-classes", "dicts-of-classes", "all-labels", "best-label"),
+    ],
 )
 def test_every_pyfunc_output_shape_is_read(
     serve: Serve, answer: Callable[[int], Any], expected: tuple[str, float | None]
@@ -155,6 +168,109 @@ def test_a_model_that_breaks_later_is_500_for_that_request_only(serve: Serve) ->
     client = serve(Moody(), signature=text_signature())
     assert client.post("/predict", json={"text": "odd"}).status_code == 500
     assert client.post("/predict", json={"text": "even"}).status_code == 200
+
+
+def test_classes_that_the_answer_names_are_its_labels(serve: Serve) -> None:
+    shares = {"poor": [0.25], "soso": [0.5], "fine": [0.25]}
+    by_class = FixedAnswers(
+        lambda n: pd.DataFrame({key: value * n for key, value in shares.items()})
+    )
+    client = serve(by_class, signature=text_signature())
+    assert client.get("/models/info").json["labels"] == ["poor", "soso", "fine"]
+    reply = client.post("/predict", json={"text": "x", "return_scores": True}).json
+    assert reply["scores"] == {"poor": 0.25, "soso": 0.5, "fine": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("answer", "labels"),
+    [
+        (lambda n: np.array([[0, 1, 1]] * n), ["rude", "spam"]),
+        (lambda n: [[False, True, True]] * n, ["rude", "spam"]),
+        (lambda n: [{"labels": ["1", "2"]}] * n, ["rude", "spam"]),
+        (lambda n: [{"labels": []}] * n, []),
+    ],
+    ids=["marks", "bools", "records", "none"],
+)
+def test_a_pyfunc_may_give_a_text_several_labels(
+    serve: Serve, answer: Callable[[int], Any], labels: list[str]
+) -> None:
+    client = serve(
+        FixedAnswers(answer), {"LABELS": "0=ad,1=rude,2=spam"}, signature=text_signature()
+    )
+    reply = client.post("/predict", json={"text": "x"}).json
+    assert (reply["sentiment"], reply["confidence"], reply["labels"]) == (None, None, labels)
+    info = client.get("/models/info").json
+    assert (info["multilabel"], info["labels"]) == (True, ["ad", "rude", "spam"])
+
+
+def test_a_multilabel_pipeline_lists_the_labels_that_apply(serve: Serve) -> None:
+    texts, labels = training_data()
+    marks = np.array([[label != "negative", label == "positive"] for label in labels]).astype(int)
+    forest = RandomForestClassifier(20, random_state=0)
+    model = make_pipeline(TfidfVectorizer(), forest).fit(texts["text"].tolist(), marks)
+    client = serve(model, {"LABELS": "0=fair,1=good"}, serialization_format="cloudpickle")
+    reply = client.post("/predict", json={"text": TEXTS[0], "return_scores": True}).json
+    assert (reply["sentiment"], reply["confidence"]) == (None, None)
+    marked = zip(("fair", "good"), model.predict(TEXTS[:1])[0], strict=True)
+    assert reply["labels"] == [name for name, mark in marked if mark]
+    shares = [part[0, 1] for part in model.predict_proba(TEXTS[:1])]
+    assert reply["scores"] == pytest.approx(dict(zip(("fair", "good"), shares, strict=True)))
+    assert client.get("/models/info").json["multilabel"] is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda n: pd.DataFrame({"label": ["good"] * n, "score": [75] * n}), "percentages"),
+        (lambda n: pd.DataFrame({"bad": [25.0] * n, "good": [75.0] * n}), "percentages"),
+        (lambda n: np.array([[-1.5, 2.5]] * n), "margins"),
+        (lambda n: np.array([[0.5, 0.75]] * n), "do not sum to 1"),
+        (lambda n: [{"bad": 0.5, "good": 0.75}] * n, "do not sum to 1"),
+        (lambda n: [top("good", 0.75, "bad", 0.5)] * n, "several labels"),
+    ],
+    ids=["percent", "percents", "margins", "array", "dicts", "sigmoids"],
+)
+def test_what_is_no_probability_is_refused_in_words(
+    serve: Serve, answer: Callable[[int], Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = serve(FixedAnswers(answer), {"LABELS": "0=bad,1=good"}, signature=text_signature())
+    assert client.post("/predict", json={"text": "x"}).status_code == 500
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert any(said in (record.get("returned") or "") for record in records)
+
+
+def test_a_pyfunc_of_numbers_is_told_what_is_missing(serve: Serve) -> None:
+    numbers = mlflow.models.infer_signature(np.zeros((2, 50)))
+    client = serve(FixedAnswers(lambda n: ["good"] * n), signature=numbers)
+    reply = client.post("/predict", json={"text": "x"})
+    assert reply.status_code == 503
+    assert "wants 50 numbers per text" in reply.json["detail"]
+
+
+def test_a_pyfunc_of_two_columns_is_told_that_a_request_has_one_text(serve: Serve) -> None:
+    both = mlflow.models.infer_signature(pd.DataFrame({"title": ["x"], "body": ["y"]}))
+    client = serve(FixedAnswers(lambda n: ["good"] * n), signature=both)
+    assert "title, body" in client.post("/predict", json={"text": "x"}).json["detail"]
+
+
+class Wordless(LogisticRegression):
+    """Whose probabilities of a text without a known word are no numbers."""
+
+    def predict_proba(self, X: Any) -> Any:
+        rows = super().predict_proba(X)
+        rows[np.asarray(X.sum(axis=1)).ravel() == 0] = np.nan
+        return rows
+
+
+def test_probabilities_that_are_no_numbers_are_null_for_that_text_only(serve: Serve) -> None:
+    client = serve(strings_pipeline(Wordless(C=10)), serialization_format="cloudpickle")
+    texts = ["qqqq zzzz", TEXTS[0]]
+    reply = client.post("/predict_batch", json={"texts": texts, "return_scores": True})
+    wordless, other = reply.json["predictions"]
+    assert wordless["sentiment"] in ("negative", "neutral", "positive")
+    assert (wordless["confidence"], "scores" in wordless) == (None, False)
+    assert other["sentiment"] == "positive"
+    assert sum(other["scores"].values()) == pytest.approx(1)
 
 
 def test_swapped_labels_are_swapped_once(serve: Serve) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
-from function.model.sources import Stages, from_folder, from_registry
+from function.model.sources import from_folder, from_registry
+from function.model.stages import Stages
 from function.predictor import Predictor
 from function.registry.lineage import Lineage
 from function.settings import Settings

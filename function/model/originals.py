@@ -1,126 +1,132 @@
-"""The predictors that call the model as it was logged: scikit-learn flavour and pyfunc.
-
-A model takes a DataFrame with one text column (MLflow's convention). A pipeline that starts
-with a text vectorizer and was fitted on plain strings does not: given a DataFrame it iterates
-over the *column names* and silently answers once for the whole request. So each model is asked
-about three texts when it is loaded, and one that does not answer three times is given the
-strings themselves.
-"""
+"""The predictors that call the model as it was logged: scikit-learn flavour and pyfunc."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from function.errors import ModelLoadError, ModelOutputError
-from function.model.outputs import class_name, read_output, with_probabilities
-from function.predictor import Prediction
+from function.errors import ModelLoadError
+from function.model import readers, refusals, signatures
+from function.model.estimator import Estimator
+from function.model.multilabel import SeveralLabels
+from function.model.onelabel import OneLabel
+from function.model.reading import Reading
+from function.model.rules import NEARLY
+from function.model.shapes import FRAME_FIRST, PROBES, Input, NoShapeFits, as_records, find_input
+from function.model.values import plain
+from function.predictor import Answer, said
 
-PROBES = ("This product is amazing!", "Terrible service", "Just okay")
-
-InputShape = Callable[[Sequence[str], str], Any]
-
-
-def as_frame(texts: Sequence[str], column: str) -> Any:
-    """A pandas DataFrame of one column of strings."""
-    import pandas
-
-    return pandas.DataFrame({column: list(texts)})
+TEXT_COLUMN = "text"
 
 
-def as_series(texts: Sequence[str], column: str) -> Any:
-    """A pandas Series of strings."""
-    import pandas
+class SklearnPredictor:
+    """A fitted scikit-learn classifier or pipeline, asked in the shape it was fitted on.
 
-    return pandas.Series(list(texts), name=column)
-
-
-def as_list(texts: Sequence[str], column: str) -> Any:
-    """The strings as they are."""
-    return list(texts)
-
-
-class OriginalPredictor:
-    """Asks a model in the first input shape that gives one prediction per text.
-
-    ``names`` is the LABELS mapping. Raises ModelLoadError where the model accepts no shape, and
-    ModelOutputError where it answers, but in no shape that can be read.
+    ``names`` is the LABELS setting, ``column`` the text column's name in the model's signature.
+    Raises ModelLoadError where it is no classifier of texts, with what it is instead, and
+    ModelOutputError where its answers cannot be read.
     """
-
-    engine = "original"
-    multilabel = False
-
-    def __init__(
-        self, model: Any, names: Mapping[str, str], column: str, classes: list[Any] | None
-    ) -> None:
-        self.model = model
-        self._names = names
-        self._column = column
-        self._classes = classes
-        self.labels = _shown(classes, names)
-        self._as_input = self._find_input_shape()
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """As Predictor.predict."""
-        return self._answer(self._as_input(texts, self._column), len(texts))
-
-    def _answer(self, given: Any, count: int) -> list[Prediction]:
-        return read_output(self.model.predict(given), count, self._classes, self._names)
-
-    def _find_input_shape(self) -> InputShape:
-        failures: list[Exception] = []
-        for shape in (as_frame, as_series, as_list):
-            try:
-                self._answer(shape(PROBES, self._column), len(PROBES))
-            except Exception as exc:  # whatever the model raises; the next shape may do
-                failures.append(exc)
-            else:
-                return shape
-        if isinstance(failures[0], ModelOutputError):
-            raise failures[0]
-        kinds = ", ".join(type(failure).__name__ for failure in failures)
-        raise ModelLoadError(
-            f"The model accepts neither a DataFrame with a {self._column!r} column nor strings"
-            f" ({kinds}); the log has the cause."
-        ) from failures[0]
-
-
-class SklearnPredictor(OriginalPredictor):
-    """A fitted scikit-learn classifier or pipeline; two passes where it has probabilities."""
 
     engine = "sklearn"
 
-    def __init__(self, model: Any, names: Mapping[str, str], column: str = "text") -> None:
-        classes = getattr(model, "classes_", None)
-        super().__init__(model, names, column, None if classes is None else _plain(classes))
+    def __init__(self, model: Any, names: Mapping[str, str], column: str | None = None) -> None:
+        refusals.refuse_what_labels_nothing(model)
+        self._estimator = Estimator(model)
+        self._names = names
+        self._decide: OneLabel | SeveralLabels | None = None
+        probes = [*PROBES, *readers.own_texts(model)]
+        self._input = self._find_input(model, column, probes)
+        decide = self._decide
+        assert decide is not None
+        self._settle_shortcut(decide, probes)
+        self.labels: tuple[str, ...] | None = decide.labels
+        self.multilabel = decide.multilabel
 
-    def _answer(self, given: Any, count: int) -> list[Prediction]:
-        if self._classes is None or not hasattr(self.model, "predict_proba"):
-            return super()._answer(given, count)
-        return with_probabilities(
-            self.model.predict(given),
-            self.model.predict_proba(given),
-            count,
-            self._classes,
-            self._names,
-        )
+    def predict(self, texts: Sequence[str]) -> Sequence[Answer]:
+        """As Predictor.predict."""
+        return self._input.ask(texts, self._answer)
+
+    def _answer(self, given: Any, count: int) -> Sequence[Answer]:
+        features = self._estimator.features(given)
+        if self._decide is None:
+            self._decide = self._first_decision(features)
+        return self._decide(features, count)
+
+    def _first_decision(self, features: Any) -> OneLabel | SeveralLabels:
+        """By the labels of the first texts that the model answers: one each, or a row of them."""
+        labels = self._estimator.labels(features)
+        if isinstance(labels, list) and labels and isinstance(labels[0], list):
+            return SeveralLabels(self._estimator, self._names, len(labels[0]))
+        return OneLabel(self._estimator, self._names)
+
+    def _find_input(self, model: Any, signed: str | None, probes: list[str]) -> Input:
+        names = readers.names_of(model)
+        if names is not None and len(names) > 1 and refusals.wants_table(model):
+            raise ModelLoadError(signatures.several_columns(names))
+        column = names[0] if names is not None and len(names) == 1 else signed or TEXT_COLUMN
+        shapes = readers.shapes_for(model, signed is not None)
+        try:
+            return find_input(shapes, column, probes, self._answer)
+        except NoShapeFits as exc:
+            raise refusals.of_sklearn(model, column, exc) from exc.failures[0]
+
+    def _settle_shortcut(self, decide: OneLabel | SeveralLabels, probes: list[str]) -> None:
+        """Take the shortcut from probabilities to labels only where it says what the model does."""
+        if decide.takes_shortcut:
+            short = self.predict(probes)
+            decide.takes_shortcut = False
+            decide.takes_shortcut = _agree(short, self.predict(probes))
 
 
-class PyfuncPredictor(OriginalPredictor):
-    """Any MLflow flavour through ``mlflow.pyfunc``; MLflow enforces the model's signature."""
+def _agree(some: Sequence[Answer], others: Sequence[Answer]) -> bool:
+    pairs = list(zip(some, others, strict=True))
+    return all(said(one) == said(other) for one, other in pairs) and all(
+        abs(share - expected) <= NEARLY
+        for one, other in pairs
+        for share, expected in zip(one.scores or (), other.scores or (), strict=True)
+    )
+
+
+class PyfuncPredictor:
+    """Any MLflow flavour through ``mlflow.pyfunc``; MLflow enforces the model's signature.
+
+    ``inputs`` is the signature's; the rest as SklearnPredictor.
+    """
 
     engine = "pyfunc"
 
-    def __init__(self, model: Any, names: Mapping[str, str], column: str = "text") -> None:
-        classes = _native_classes(model) or _numbered_classes(names)
-        super().__init__(model, names, column, classes)
+    def __init__(
+        self,
+        model: Any,
+        names: Mapping[str, str],
+        inputs: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        self.model = model
+        self._reading = Reading(names, _native_classes(model) or _numbered_classes(names))
+        signatures.refuse_other_inputs(inputs)
+        self._input = self._find_input(signatures.text_column(inputs) or TEXT_COLUMN)
+        self.labels = self._reading.labels
+        self.multilabel = self._reading.multilabel
+
+    def predict(self, texts: Sequence[str]) -> Sequence[Answer]:
+        """As Predictor.predict."""
+        return self._input.ask(texts, self._answer)
+
+    def _answer(self, given: Any, count: int) -> Sequence[Answer]:
+        return self._reading(self.model.predict(given), count)
+
+    def _find_input(self, column: str) -> Input:
+        try:
+            return find_input((*FRAME_FIRST, as_records), column, PROBES, self._answer)
+        except NoShapeFits as exc:
+            raise refusals.of_any(column, exc) from exc.failures[0]
 
 
 def _native_classes(model: Any) -> list[Any] | None:
     """``classes_`` of the model inside a PyFuncModel, or None where its flavour hides it."""
     for unwrap in ("unwrap_python_model", "get_raw_model"):
         try:
-            return _plain(getattr(model, unwrap)().classes_)
+            return list(plain(getattr(model, unwrap)().classes_))
         except Exception:  # each flavour refuses in its own way
             continue
     return None
@@ -130,16 +136,3 @@ def _numbered_classes(names: Mapping[str, str]) -> list[Any] | None:
     """0..n-1, where LABELS names exactly these: the columns of a bare array of probabilities."""
     numbers = [str(number) for number in range(len(names))]
     return list(numbers) if numbers and set(numbers) == set(names) else None
-
-
-def _plain(classes: Any) -> list[Any]:
-    return list(classes.tolist() if hasattr(classes, "tolist") else classes)
-
-
-def _shown(classes: Sequence[Any] | None, names: Mapping[str, str]) -> tuple[str, ...] | None:
-    if classes is None:
-        return None
-    shown = tuple(class_name(item, names) for item in classes)
-    if len(set(shown)) < len(shown):
-        raise ModelLoadError(f"LABELS gives two of the model's classes one name: {shown}.")
-    return shown

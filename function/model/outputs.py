@@ -1,4 +1,4 @@
-"""Whatever a model returns -> one Prediction per text, or ModelOutputError.
+"""What a pyfunc model returns -> one answer per text, or ModelOutputError.
 
 Accepted, in MLflow's and scikit-learn's own shapes (list, ndarray, Series, DataFrame, dicts):
 
@@ -6,9 +6,11 @@ Accepted, in MLflow's and scikit-learn's own shapes (list, ndarray, Series, Data
 - records with a label column (label, sentiment, prediction) and, if present, a probability of
   that label (score, confidence, probability);
 - one row of class probabilities per text, where the classes are known;
-- records that hold one probability per known class.
+- records whose keys are the classes, with a probability of each;
+- one list of ``{label, score}`` per text, as transformers gives them, of all labels or the best;
+- of several labels per text: rows of the whole numbers 0 and 1, or records with ``labels``.
 
-Shapes are told apart by duck typing, so that this module imports neither numpy nor pandas.
+Probabilities of one label are from 0 to 1 and sum to 1, and floats: ``[0, 1]`` marks labels.
 """
 
 from __future__ import annotations
@@ -17,21 +19,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.errors import ModelOutputError
+from function.model.values import (
+    best_of,
+    class_name,
+    describe,
+    distribution,
+    is_number,
+    plain,
+    probability,
+    rows_of,
+    sums_to_one,
+)
 from function.predictor import Prediction
 
 LABEL_KEYS = ("label", "sentiment", "prediction")
 CONFIDENCE_KEYS = ("score", "confidence", "probability")
-_ROUNDING = 1e-9
-
-
-def class_name(value: Any, names: Mapping[str, str]) -> str:
-    """A class as the model gives it (str, int, numpy scalar ...) -> the name to show."""
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, str | int):
-        raise ModelOutputError(f"a {type(value).__name__} where a label was expected")
-    return names.get(str(value), str(value))
 
 
 def read_output(
@@ -40,72 +42,85 @@ def read_output(
     classes: Sequence[Any] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> list[Prediction]:
-    """Read a model's answer for ``count`` texts.
+    """Read a model's answer for ``count`` texts, of one label each.
 
-    ``classes`` are the model's own classes in column order, ``names`` the LABELS mapping.
+    ``classes`` are the model's own classes in column order, ``names`` the LABELS mapping. Without
+    classes, those that the answer itself names are taken.
     """
-    names = names or {}
-    rows = _rows(output)
-    if rows is None or len(rows) != count:
-        raise ModelOutputError(f"{describe(output)} for {count} texts")
+    rows = expect_rows(output, count)
+    classes = own_classes(rows) if classes is None else classes
     try:
-        return [_prediction(row, classes, names) for row in rows]
+        return [_prediction(row, classes, names or {}) for row in rows]
     except ModelOutputError as exc:
         raise ModelOutputError(f"{describe(output)} for {count} texts: {exc.returned}") from None
 
 
-def with_probabilities(
-    labels: Any, probabilities: Any, count: int, classes: Sequence[Any], names: Mapping[str, str]
-) -> list[Prediction]:
-    """Join ``predict`` and ``predict_proba``: the label is the former's, scores the latter's.
-
-    They may disagree (TunedThresholdClassifierCV, SVC), and then ``predict`` is what the model
-    was asked to decide.
-    """
-    rows, raw = _rows(probabilities), _rows(labels)
-    if rows is None or raw is None or not len(rows) == len(raw) == count:
-        both = f"predict: {describe(labels)}; predict_proba: {describe(probabilities)}"
-        raise ModelOutputError(f"{both}, for {count} texts")
-    position = {item: index for index, item in enumerate(classes)}
-    joined = []
-    for label, row in zip(raw, rows, strict=True):
-        if not isinstance(row, list) or len(row) != len(classes) or label not in position:
-            raise ModelOutputError("predict and predict_proba do not fit the model's classes")
-        scores = tuple(_probability(value) for value in row)
-        joined.append(Prediction(class_name(label, names), scores[position[label]], scores))
-    return joined
+def expect_rows(output: Any, count: int) -> list[Any]:
+    """One item per text; raises ModelOutputError where there are more or fewer, or none."""
+    rows = rows_of(output)
+    if rows is None or len(rows) != count:
+        raise ModelOutputError(f"{describe(output)} for {count} texts")
+    return [plain(row) for row in rows]
 
 
-def describe(output: Any) -> str:
-    """The shape of a model's answer; its content, column names too, may quote the request."""
-    shape = getattr(output, "shape", None)
-    size = f" of shape {tuple(shape)}" if shape is not None else ""
-    if not size and isinstance(output, Sequence | Mapping) and not isinstance(output, str):
-        size = f" of length {len(output)}"
-    return f"the model returned {type(output).__name__}{size}"
+def own_classes(rows: Sequence[Any]) -> list[str] | None:
+    """The classes that the answer names: its keys, or the labels of its lists where they are
+    the same in all; None where probabilities that sum to 1 do not show that these are all."""
+    found = [_shares_by_name(row) for row in rows]
+    first = found[0] if found else None
+    if not first or any(shares is None or set(shares) != set(first) for shares in found):
+        return None
+    is_ordered = isinstance(rows[0], Mapping) and not any(key in LABEL_KEYS for key in rows[0])
+    return list(first) if is_ordered else sorted(first)
 
 
-def _rows(output: Any) -> list[Any] | None:
-    if hasattr(output, "columns") and hasattr(output, "to_dict"):  # DataFrame
-        return list(output.to_dict("records"))
-    if isinstance(output, Mapping):  # one list per column
-        columns = {key: _rows(value) for key, value in output.items()}
-        if not columns or any(column is None for column in columns.values()):
+def _shares_by_name(row: Any) -> dict[str, float] | None:
+    """Two classes or more, each with its probability; None for anything else."""
+    pairs = _pairs(row)
+    if pairs is not None:
+        shares = {str(label): score for label, score in pairs}
+    elif isinstance(row, Mapping) and _key(row, LABEL_KEYS) is None:
+        shares = {str(key): value for key, value in row.items()}
+    else:
+        return None
+    values = list(shares.values())
+    if len(shares) < 2 or not all(map(is_number, values)) or min(values) < 0:
+        return None
+    return shares if sums_to_one(values) else None
+
+
+def _pairs(row: Any) -> list[tuple[Any, Any]] | None:
+    """A list of ``{label, score}``, or a record with a list of each, as (label, score) pairs."""
+    if isinstance(row, list) and row and all(isinstance(item, Mapping) for item in row):
+        keys = [(_key(item, LABEL_KEYS), _key(item, CONFIDENCE_KEYS)) for item in row]
+        if any(None in pair for pair in keys):
             return None
-        lists = [column for column in columns.values() if column is not None]
-        if len({len(column) for column in lists}) != 1:
-            return None
-        return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]
-    if hasattr(output, "tolist"):  # ndarray, Series
-        output = output.tolist()
-    return list(output) if isinstance(output, list | tuple) else None
+        return [
+            (plain(item[label]), plain(item[score]))
+            for item, (label, score) in zip(row, keys, strict=True)
+        ]
+    if isinstance(row, Mapping):
+        label, score = _key(row, LABEL_KEYS), _key(row, CONFIDENCE_KEYS)
+        if label is not None and score is not None:
+            labels, scores = plain(row[label]), plain(row[score])
+            both = isinstance(labels, list | tuple) and isinstance(scores, list | tuple)
+            if both and labels and len(labels) == len(scores):
+                return list(zip(labels, scores, strict=True))
+    return None
+
+
+def _key(row: Mapping[Any, Any], wanted: Sequence[str]) -> Any:
+    """The row's own spelling of the first key of ``wanted`` that it has."""
+    spelled = {str(key).lower(): key for key in row}
+    return next((spelled[key] for key in wanted if key in spelled), None)
 
 
 def _prediction(row: Any, classes: Sequence[Any] | None, names: Mapping[str, str]) -> Prediction:
+    pairs = _pairs(row)
+    if pairs is not None:
+        return _from_pairs(pairs, classes, names)
     if isinstance(row, Mapping):
         return _from_record(row, classes, names)
-    if hasattr(row, "tolist"):
-        row = row.tolist()
     if isinstance(row, list | tuple) and len(row) == 1 and not isinstance(row[0], float):
         row = row[0]  # labels as a column
     if isinstance(row, list | tuple):
@@ -113,38 +128,58 @@ def _prediction(row: Any, classes: Sequence[Any] | None, names: Mapping[str, str
     return Prediction(class_name(row, names), None, None)
 
 
+def _from_pairs(
+    pairs: Sequence[tuple[Any, Any]], classes: Sequence[Any] | None, names: Mapping[str, str]
+) -> Prediction:
+    shares = {str(label): probability(score) for label, score in pairs}
+    values = list(shares.values())
+    if sum(values) > 1 and not sums_to_one(values):
+        raise ModelOutputError(
+            "scores that sum to more than 1: those of several labels per text? Then say which"
+            ' apply, as {"labels": [...]}'
+        )
+    best = best_of(values)
+    scores = None
+    if classes is not None and set(shares) == {str(item) for item in classes}:
+        scores = distribution([shares[str(item)] for item in classes])
+    return Prediction(class_name(pairs[best][0], names), values[best], scores)
+
+
 def _from_record(
     row: Mapping[Any, Any], classes: Sequence[Any] | None, names: Mapping[str, str]
 ) -> Prediction:
-    by_key = {str(key).lower(): value for key, value in row.items()}
-    label = next((by_key[key] for key in LABEL_KEYS if key in by_key), None)
+    label = _key(row, LABEL_KEYS)
     if label is None:
-        if classes is not None and {str(key) for key in row} == {str(item) for item in classes}:
-            by_class = {str(key): value for key, value in row.items()}
-            return _from_probabilities([by_class[str(item)] for item in classes], classes, names)
-        if len(row) == 1:  # predictions.to_frame(), under whatever name
-            return Prediction(class_name(next(iter(row.values())), names), None, None)
-        raise ModelOutputError(f"no label column ({', '.join(LABEL_KEYS)}) among {len(row)}")
-    confidence = next((by_key[key] for key in CONFIDENCE_KEYS if key in by_key), None)
-    known = None if confidence is None else _probability(confidence)
-    return Prediction(class_name(label, names), known, None)
+        return _from_columns(row, classes, names)
+    confidence = _key(row, CONFIDENCE_KEYS)
+    given = None if confidence is None else plain(row[confidence])
+    is_known = given is not None and given == given  # NaN is not, and how pandas says None
+    return Prediction(class_name(row[label], names), probability(given) if is_known else None, None)
+
+
+def _from_columns(
+    row: Mapping[Any, Any], classes: Sequence[Any] | None, names: Mapping[str, str]
+) -> Prediction:
+    by_class = {str(key): value for key, value in row.items()}
+    if classes is not None and set(by_class) == {str(item) for item in classes}:
+        return _from_probabilities([by_class[str(item)] for item in classes], classes, names)
+    if len(row) == 1:  # predictions.to_frame(), under whatever name
+        return Prediction(class_name(next(iter(row.values())), names), None, None)
+    if all(is_number(plain(value)) for value in row.values()):
+        distribution([*by_class.values()])
+        raise ModelOutputError("probabilities of other classes than the model's")
+    raise ModelOutputError(f"no label column ({', '.join(LABEL_KEYS)}) among {len(row)}")
 
 
 def _from_probabilities(
     row: Sequence[Any], classes: Sequence[Any] | None, names: Mapping[str, str]
 ) -> Prediction:
+    if all(isinstance(plain(value), int) for value in row):  # bools are
+        raise ModelOutputError("a row of whole numbers, which are no probabilities")
     if classes is None:
         raise ModelOutputError("probabilities without class names; set LABELS to 0=...,1=...")
     if len(row) != len(classes):
         raise ModelOutputError(f"{len(row)} probabilities for {len(classes)} classes")
-    scores = tuple(_probability(value) for value in row)
-    best = max(range(len(scores)), key=scores.__getitem__)  # the first of equals, as numpy's argmax
+    scores = distribution(row)
+    best = best_of(scores)
     return Prediction(class_name(classes[best], names), scores[best], scores)
-
-
-def _probability(value: Any) -> float:
-    value = value.item() if hasattr(value, "item") else value
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not -_ROUNDING <= value <= 1 + _ROUNDING:
-        raise ModelOutputError(f"a {type(value).__name__} that is no probability from 0 to 1")
-    return min(max(float(value), 0.0), 1.0)

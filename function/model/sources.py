@@ -7,48 +7,27 @@ every stage timed. Nothing heavy is imported until the source that needs it is a
 from __future__ import annotations
 
 import atexit
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled import garbage
 from function.errors import ModelLoadError
+from function.model.fetching import Way as Way
+from function.model.stages import Stages as Stages
 from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
 from function.settings import Settings
+from function.telemetry.logs import without_credentials
 
 if TYPE_CHECKING:
     from function.compiled.linear import LinearPredictor
     from function.compiler.verify import Agreement
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
-
-
-class Stages:
-    """Times the stages of a load and knows which one is under way.
-
-    ``through_mlflow`` is why the load took the long way; None where it did not.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.current = "start"
-        self.through_mlflow: str | None = None
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Record how long the block takes under ``name``; a stage begun again adds up."""
-        self.current = name
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            before = self.seconds.get(name, 0.0)
-            self.seconds[name] = round(before + time.perf_counter() - start, 6)
 
 
 class Sourced(NamedTuple):
@@ -99,73 +78,56 @@ def from_registry(settings: Settings, stages: Stages) -> Sourced:
     return Sourced(predictor, original.lineage, reason)
 
 
-def load_original(settings: Settings, stages: Stages) -> Original:
+def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> Original:
     """Resolve, download and deserialize the model, and find out which input it takes.
 
-    Raises ModelLoadError, or ModelOutputError where the model's answers cannot be read.
+    ``vectorizer``: a file or a URI, for a classifier that was logged apart from its own. Raises
+    ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
-        from function.model.originals import PyfuncPredictor, SklearnPredictor
+        from function.model import fetching, owncode
         from function.registry import modelfile
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
-        lineage, folder = _fetch(settings, stages, workspace)
+        lineage, folder = fetching.fetch(settings, stages, workspace)
         with stages.timed("deserialize"):
-            flavour = modelfile.flavour(lineage.details)
-            model = _deserialize(lineage, folder, flavour)
+            model = fetching.deserialize(lineage, folder)
+        if vectorizer:
+            model, lineage = _joined(model, lineage, vectorizer, settings, stages)
         with stages.timed("probe"):
-            engine = SklearnPredictor if flavour == "sklearn" else PyfuncPredictor
-            column = modelfile.text_column(lineage.details)
-            predictor = engine(model, settings.label_names(), column)
+            predictor = _predictor(model, lineage, settings.label_names())
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
-        if flavour == "pyfunc":  # such a model may read its files whenever it likes
+        if predictor.engine == "pyfunc" or owncode.code_folders(folder):
+            # Such a model may read its files, and import its modules, whenever it likes.
             atexit.register(cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
 
 
-def _fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
-    """The model's lineage and files: the quick way where it is known to be exact, else mlflow's."""
-    with stages.timed("import"):
-        from function.registry import mlflow as through_mlflow
-        from function.registry.connection import NeedsMlflow
-        from function.registry.direct import DirectSource
-    try:
-        with DirectSource() as direct:
-            return _fetch_by(direct, settings, stages, workspace)
-    except NeedsMlflow as reason:
-        stages.through_mlflow = str(reason)
-    return _fetch_by(through_mlflow, settings, stages, workspace)
+def _predictor(model: Any, lineage: Lineage, names: Mapping[str, str]) -> Predictor:
+    from function.model import fetching, signatures
+    from function.model.originals import PyfuncPredictor, SklearnPredictor
+
+    inputs = lineage.details["signature"]["inputs"]
+    if fetching.flavour_of(lineage.details) == "sklearn":
+        return SklearnPredictor(model, names, signatures.text_column(inputs))
+    return PyfuncPredictor(model, names, inputs)
 
 
-class Way(Protocol):
-    """How a model is found and fetched: DirectSource, or ``registry.mlflow``."""
+def _joined(
+    classifier: Any, lineage: Lineage, vectorizer: str, settings: Settings, stages: Stages
+) -> tuple[Any, Lineage]:
+    """The classifier behind its vectorizer, and the lineage, which says so."""
+    from function.model import fetching, vectorizers
 
-    def connect(self, tracking_uri: str, model_uri: str) -> None: ...
-    def resolve(self, model_uri: str) -> Lineage: ...
-    def download(self, lineage: Lineage, workspace: str) -> Path: ...
-    def identify(self, lineage: Lineage, folder: Path) -> Lineage: ...
-
-
-def _fetch_by(way: Way, settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
-    with stages.timed("import"):
-        way.connect(settings.mlflow_tracking_uri, settings.model_uri)
-    with stages.timed("resolve"):
-        lineage = way.resolve(settings.model_uri)
-    with stages.timed("download"):
-        folder = way.download(lineage, mkdtemp(dir=workspace))
-        return way.identify(lineage, folder), folder
-
-
-def _deserialize(lineage: Lineage, folder: Path, flavour: str) -> Any:
-    """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
-    from function.registry import mlflow, skopsfile
-    from function.registry.failures import explained
-
-    if file := skopsfile.find(folder):
-        with explained(lineage.model_uri, folder):
-            return skopsfile.load(file)
-    return mlflow.deserialize(lineage, folder, flavour)
+    if fetching.flavour_of(lineage.details) != "sklearn":
+        raise ModelLoadError(
+            f"{lineage.model_uri} is no scikit-learn model: only one can be joined."
+        )
+    found = fetching.vectorizer(vectorizer, settings, stages)
+    named = without_credentials(vectorizer)
+    details = {**lineage.details, "vectorizer": named}
+    return vectorizers.join(found, classifier, named), replace(lineage, details=details)
 
 
 def _compiled(

@@ -1,0 +1,101 @@
+"""A vectorizer that was kept apart from its classifier, and the two as one pipeline.
+
+It is in a file (skops, joblib, pickle), or in MLflow: a model of its own, or an artifact of a run.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from function.compiler.sklearn_names import describe
+from function.errors import ModelLoadError
+from function.model import readers
+
+_MOST_DETAIL = 200
+
+
+def read_file(path: Path) -> Any:
+    """What is in the file.
+
+    Where ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION`` is false, a pickle is refused, and of a skops
+    file every type that skops does not trust by itself. Raises ModelLoadError.
+    """
+    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
+    may_run_code = allowed in ("true", "1")
+    try:
+        return _read(path, may_run_code)
+    except ModelLoadError:
+        raise
+    except Exception as exc:  # whatever the file holds
+        detail = " ".join(str(exc).split())[:_MOST_DETAIL]
+        raise ModelLoadError(
+            f"{path} cannot be read as a skops, joblib or pickle file of scikit-learn's"
+            f" ({type(exc).__name__}: {detail})."
+        ) from exc
+
+
+def _read(path: Path, may_run_code: bool) -> Any:
+    if _is_skops(path):
+        import skops.io
+
+        trusted = skops.io.get_untrusted_types(file=path) if may_run_code else []
+        return skops.io.load(path, trusted=trusted)
+    if not may_run_code:
+        raise ModelLoadError(
+            f"{path} is a pickle, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids loading one. Set"
+            " it to true if you trust the file, or save the vectorizer with skops.io.dump."
+        )
+    import joblib
+
+    return joblib.load(path)  # plain pickles too
+
+
+def _is_skops(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return "schema.json" in archive.namelist()
+
+
+def join(vectorizer: Any, classifier: Any, named: str) -> Any:
+    """One pipeline of the two; ``named`` is what the user calls the vectorizer.
+
+    Raises ModelLoadError where they do not belong together.
+    """
+    if any(_reads_text(part) for part in readers.readers(classifier)):
+        raise ModelLoadError(
+            f"The model reads texts itself ({describe(classifier)}), and needs no vectorizer: leave"
+            " --vectorizer out."
+        )
+    if not hasattr(vectorizer, "transform") or hasattr(vectorizer, "predict"):
+        raise ModelLoadError(
+            f"{named} holds a {describe(vectorizer)}, and a fitted vectorizer is wanted, which"
+            " turns texts into numbers."
+        )
+    _expect_columns(vectorizer, classifier, named)
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(vectorizer, classifier)
+
+
+def _reads_text(part: Any) -> bool:
+    return readers.is_vectorizer(part) or readers.is_table_reader(part)
+
+
+def _expect_columns(vectorizer: Any, classifier: Any, named: str) -> None:
+    try:
+        columns = int(vectorizer.transform(["This product is amazing!"]).shape[1])
+    except Exception as exc:  # not fitted, or fitted on something else
+        raise ModelLoadError(
+            f"{named} holds a {describe(vectorizer)} that turns no text into numbers"
+            f" ({type(exc).__name__}). Is it fitted, and on texts?"
+        ) from exc
+    wanted = getattr(classifier, "n_features_in_", columns)
+    if columns != wanted:
+        raise ModelLoadError(
+            f"{named} gives {columns} numbers per text, and the classifier wants {wanted}: it is"
+            " not the vectorizer that the classifier was fitted with."
+        )
