@@ -17,6 +17,7 @@ from function.compiler.verify import Agreement, compare
 from function.errors import ModelLoadError, ModelOutputError
 from function.model.sources import Original, answers_of, compile_original, load_original
 from function.model.stages import Stages
+from function.registry.trained import in_words
 from function.settings import settings_or_exit
 from function.telemetry.logs import timestamp, without_credentials
 
@@ -80,6 +81,11 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
     report(f"loading {model_uri} from {without_credentials(settings.mlflow_tracking_uri)} ...")
     stages = Stages()
     original = load_original(settings, stages, vectorizer)
+    details = original.lineage.details
+    if details["trained_with"]:
+        report(f"trained with {in_words(details['trained_with'])}")
+    for phrase in details["restored"]:
+        report(f"compiled as it was trained, {phrase}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")

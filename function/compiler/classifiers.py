@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from function.compiled.numbers import is_number
+from function.compiler.eras import logistic_rule
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 LINEAR = "sklearn.linear_model."
@@ -90,13 +91,15 @@ def _one_vs_rest(link: str, all_zero: str) -> dict[str, str]:
 
 
 def _read_logistic(model: Any) -> FittedClassifier:
-    if len(_classes(model)) == 2:
-        return _read_linear(model, _one_vs_rest("logistic", "uniform"))
-    # scikit-learn before 1.8 had one-vs-rest too; later ones ignore what an old model says of it.
-    rule = model.get_params(deep=False).get("multi_class", "multinomial")
-    is_ovr = rule == "ovr" or (rule != "multinomial" and model.solver == "liblinear")
-    decision = _one_vs_rest("logistic", "uniform") if is_ovr else {"kind": "softmax"}
-    return _read_linear(model, decision)
+    _classes(model)
+    rule = logistic_rule(model)
+    if rule == "softmax":
+        return _read_linear(model, {"kind": "softmax"})
+    found = _read_linear(model, _one_vs_rest("logistic", "uniform"))
+    if rule == "softmax_of_two":  # of the score and its negative: logistic of twice the score
+        found.weights = [[2.0 * weight for weight in row] for row in found.weights]
+        found.intercepts = [2.0 * intercept for intercept in found.intercepts]
+    return found
 
 
 def _read_sgd(model: Any) -> FittedClassifier:

@@ -9,6 +9,7 @@ from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers import FittedClassifier, read_classifier
+from function.compiler.eras import restore
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
 from function.compiler.vectorizers import FittedVectorizer, read_vectorizers
@@ -43,7 +44,11 @@ def check(predictor: LinearPredictor, original: Original) -> Agreement:
 
 
 def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearPredictor:
-    """Compile without the check. Raises as compile_model."""
+    """Compile without the check. Raises as compile_model.
+
+    `model` itself is mended where it was fitted by a version that meant something else (eras.py).
+    """
+    restore(model)
     steps = flatten(model)
     if not steps:
         raise NotCompilable("the model is empty")

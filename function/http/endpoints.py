@@ -104,6 +104,8 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "signature": lineage.details.get("signature"),
         "flavours": lineage.details.get("flavours"),
         "mlflow_version": lineage.details.get("mlflow_version"),
+        "trained_with": lineage.details.get("trained_with"),
+        "restored": lineage.details.get("restored"),
         "size_bytes": lineage.details.get("size_bytes"),
         "terms": getattr(model.predictor, "terms", None),
         "native": getattr(model.predictor, "native", None),

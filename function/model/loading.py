@@ -63,6 +63,8 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
         engine=model.predictor.engine,
         not_compiled=model.not_compiled,
         through_mlflow=stages.through_mlflow,
+        trained_with=model.lineage.details.get("trained_with") or None,
+        restored=model.lineage.details.get("restored") or None,
         timings_seconds=model.timings_seconds,
     )
     return model

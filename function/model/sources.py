@@ -26,6 +26,7 @@ from function.telemetry.logs import without_credentials
 if TYPE_CHECKING:
     from function.compiled.linear import LinearPredictor
     from function.compiler.verify import Agreement
+    from function.registry.trained import Versions
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
 
@@ -86,7 +87,7 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     """
     with stages.timed("import"):
         from function.model import fetching, owncode
-        from function.registry import modelfile
+        from function.registry import modelfile, trained
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
@@ -95,8 +96,10 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
             model = fetching.deserialize(lineage, folder)
         if vectorizer:
             model, lineage = _joined(model, lineage, vectorizer, settings, stages)
+        versions = trained.differing(folder, lineage.details)
         with stages.timed("probe"):
-            predictor = _predictor(model, lineage, settings.label_names())
+            lineage = _restored(model, lineage, versions)
+            predictor = _predictor(model, lineage, settings.label_names(), versions)
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
@@ -104,14 +107,34 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     return Original(model, predictor, lineage, example)
 
 
-def _predictor(model: Any, lineage: Lineage, names: Mapping[str, str]) -> Predictor:
+def _restored(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
+    """The lineage, which says what the model was trained with and what of then was restored."""
+    from function.compiler.eras import restore
+    from function.model import fetching
+
+    is_sklearn = fetching.flavour_of(lineage.details) == "sklearn"
+    restored = restore(model) if is_sklearn else []
+    details = {**lineage.details, "trained_with": versions, "restored": restored}
+    return replace(lineage, details=details)
+
+
+def _predictor(
+    model: Any, lineage: Lineage, names: Mapping[str, str], versions: Versions
+) -> Predictor:
     from function.model import fetching, signatures
     from function.model.originals import PyfuncPredictor, SklearnPredictor
+    from function.registry import trained
 
     inputs = lineage.details["signature"]["inputs"]
-    if fetching.flavour_of(lineage.details) == "sklearn":
-        return SklearnPredictor(model, names, signatures.text_column(inputs))
-    return PyfuncPredictor(model, names, inputs)
+    try:
+        if fetching.flavour_of(lineage.details) == "sklearn":
+            return SklearnPredictor(model, names, signatures.text_column(inputs))
+        return PyfuncPredictor(model, names, inputs)
+    except ModelLoadError as exc:
+        if not versions:
+            raise
+        words = f"{exc} It was trained with {trained.in_words(versions)}."
+        raise ModelLoadError(words) from (exc.__cause__ or exc)
 
 
 def _joined(
@@ -146,16 +169,25 @@ def _compiled(
 def compile_original(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[LinearPredictor, Agreement]:
-    """Compile the model and check it on the probe texts; raises NotCompilable with the reason."""
+    """Compile the model and check it on the probe texts; raises NotCompilable with the reason.
+
+    Whatever the compiler stumbles over is such a reason: a model of another version may lack any
+    attribute. Raises ModelLoadError where no engine could serve the model so.
+    """
     from function.compiler.compiler import NotCompilable, check, translate
 
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")
-    with stages.timed("compile"), garbage.collection_paused():
-        predictor = translate(original.model, labels=names)
-    with stages.timed("verify"):
-        agreement = check(predictor, answers_of(original.predictor))
-    return predictor, agreement
+    try:
+        with stages.timed("compile"), garbage.collection_paused():
+            predictor = translate(original.model, labels=names)
+        with stages.timed("verify"):
+            return predictor, check(predictor, answers_of(original.predictor))
+    except (NotCompilable, ModelLoadError):
+        raise
+    except Exception as exc:
+        reason = f"the compiler fails on it ({type(exc).__name__}: {exc})"
+        raise NotCompilable(reason) from exc
 
 
 def answers_of(predictor: Predictor) -> Any:
