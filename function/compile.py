@@ -86,6 +86,8 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
         report(f"trained with {in_words(details['trained_with'])}")
     for phrase in details["restored"]:
         report(f"compiled as it was trained, {phrase}")
+    for warning in details["warnings"]:
+        report(f"warning: {warning}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")

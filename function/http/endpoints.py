@@ -106,6 +106,7 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "mlflow_version": lineage.details.get("mlflow_version"),
         "trained_with": lineage.details.get("trained_with"),
         "restored": lineage.details.get("restored"),
+        "warnings": lineage.details.get("warnings"),
         "size_bytes": lineage.details.get("size_bytes"),
         "terms": getattr(model.predictor, "terms", None),
         "native": getattr(model.predictor, "native", None),

@@ -65,6 +65,7 @@ def load_model(settings: Settings, log: JsonLog) -> LoadedModel:
         through_mlflow=stages.through_mlflow,
         trained_with=model.lineage.details.get("trained_with") or None,
         restored=model.lineage.details.get("restored") or None,
+        warnings=model.lineage.details.get("warnings") or None,
         timings_seconds=model.timings_seconds,
     )
     return model

@@ -98,7 +98,7 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
             model, lineage = _joined(model, lineage, vectorizer, settings, stages)
         versions = trained.differing(folder, lineage.details)
         with stages.timed("probe"):
-            lineage = _restored(model, lineage, versions)
+            lineage = _examined(model, lineage, versions)
             predictor = _predictor(model, lineage, settings.label_names(), versions)
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
@@ -107,15 +107,22 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     return Original(model, predictor, lineage, example)
 
 
-def _restored(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
-    """The lineage, which says what the model was trained with and what of then was restored."""
+def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
+    """The lineage, which says what the model was trained with, what of then was restored, and what
+    to be warned of. Raises ModelLoadError for what would stop the process for good."""
+    from function.compiler import patterns
     from function.compiler.eras import restore
     from function.model import fetching
 
-    is_sklearn = fetching.flavour_of(lineage.details) == "sklearn"
-    restored = restore(model) if is_sklearn else []
-    details = {**lineage.details, "trained_with": versions, "restored": restored}
-    return replace(lineage, details=details)
+    restored, warnings = [], []
+    if fetching.flavour_of(lineage.details) == "sklearn":
+        restored = restore(model)
+        for name, found in patterns.slow_patterns(model):
+            warnings.append(patterns.in_words(name, found))
+            if found.seconds > patterns.MOST_SECONDS:
+                raise ModelLoadError(warnings[-1])
+    details = {"trained_with": versions, "restored": restored, "warnings": warnings}
+    return replace(lineage, details={**lineage.details, **details})
 
 
 def _predictor(
