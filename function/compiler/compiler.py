@@ -113,7 +113,8 @@ def _is_faithful(classifier: FittedClassifier) -> bool:
     """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
     probabilities divided by a sum that may be next to nothing."""
     decision = classifier.decision
-    is_clipped = decision.get("link") == "clipped" and len(classifier.classes) > 2
+    is_divided = decision["kind"] == "one_vs_rest" and len(classifier.classes) > 2
+    is_clipped = decision.get("link") == "clipped" and is_divided
     return classifier.binarize is not None or bool(decision.get("faithful")) or is_clipped
 
 
