@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from function import __version__
-from function.compiled import artifact
+from function.compiled import artifact, writing
 from function.compiled.linear import LinearPredictor
 from function.compiler.compiler import NotCompilable
 from function.compiler.verify import Agreement, compare
 from function.errors import ModelLoadError, ModelOutputError
 from function.model.sources import Original, answers_of, compile_original, load_original
 from function.model.stages import Stages
+from function.registry.trained import in_words
 from function.security.redaction import Redaction
 from function.settings import settings_or_exit
 from function.telemetry import console
@@ -82,6 +83,13 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
     report(f"loading {model_uri} from {settings.mlflow_tracking_uri} ...")
     stages = Stages()
     original = load_original(settings, stages, vectorizer)
+    details = original.lineage.details
+    if details["trained_with"]:
+        report(f"trained with {in_words(details['trained_with'])}")
+    for phrase in details["restored"]:
+        report(f"compiled as it was trained, {phrase}")
+    for warning in details["warnings"]:
+        report(f"warning: {warning}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
@@ -90,7 +98,7 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
         report(f"{texts_file}: {_summary(agreement)}")
         if agreement.problem:
             raise NotCompilable(f"on {texts_file}, {agreement.problem}")
-    digest = artifact.save(output, predictor, _facts(original))
+    digest = writing.save(output, predictor, _facts(original))
     report(f"wrote {output} (sha256 {digest})")
 
 

@@ -18,7 +18,7 @@ import pytest
 from flask.testing import FlaskClient
 
 import function
-from function.compiled import artifact, native
+from function.compiled import native, writing
 from function.compiler.compiler import translate
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, start_process
@@ -92,7 +92,7 @@ def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A compiled model's folder, readable by every user."""
     folder = tmp_path_factory.mktemp("compiled") / "model"
     facts = {"model_uri": "models:/reviews/2", "source": "", "model_name": "reviews"}
-    artifact.save(folder, translate(strings_pipeline()), {**facts, "version": "2"})
+    writing.save(folder, translate(strings_pipeline()), {**facts, "version": "2"})
     for parent in folder.parents[:3]:  # pytest's own folders are for their owner only
         parent.chmod(0o755)
     return folder

@@ -2,6 +2,8 @@
 
 import itertools
 import random
+import time
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
-from function.compiled.analyzer import build_analyzer
+from function.compiled.analyzer import _Bases, build_analyzer
 from function.compiler.vectorizers import _read_analyzer
 from function.compiler.verify import PROBES
 from tests.fitted_models import long_text, random_text
@@ -69,6 +71,34 @@ def test_every_character_counts_as_a_word_where_it_does_in_scikit_learn():
             f"a{chr(code)}b {chr(code)}{chr(code)}." for code in range(start, start + 256)
         )
         assert ours(text) == theirs(text)
+
+
+@pytest.mark.parametrize("accents", ["ascii", "unicode"])
+def test_accents_of_any_character_in_any_order_are_stripped_as_in_scikit_learn(accents):
+    ours, theirs = both(dict(analyzer="char", strip_accents=accents, lowercase=False))
+    everything = [chr(code) for code in range(0x110000)]
+    assert ours("".join(everything)) == theirs("".join(everything))
+    odd = [c for c in everything if unicodedata.normalize("NFKD", c) != c or not c.isprintable()]
+    odd += filter(unicodedata.combining, everything)
+    rng = random.Random(4)
+    for _ in range(2000):
+        text = "".join(rng.choices(odd, k=rng.randint(1, 40)))
+        assert ours(text) == theirs(text)
+
+
+@pytest.mark.parametrize("accents", ["ascii", "unicode"])
+@pytest.mark.parametrize("marks", ["\u0301\u0327", "\u0315\u0300\u05ae", "\u0f73\uff9e"])
+def test_marks_that_stand_together_take_time_in_proportion(accents, marks):
+    ours, _ = both(dict(strip_accents=accents))
+    start = time.perf_counter()
+    assert ours("good" + marks * 60_000) == ["good"]
+    assert time.perf_counter() - start < 1, "the square of their number takes ten seconds or more"
+
+
+def test_a_text_of_all_characters_does_not_stay_in_memory():
+    bases = _Bases(ascii_only=False)
+    assert len("".join(map(chr, range(0x20000))).translate(bases)) > 0x10000
+    assert 0 < len(bases) <= _Bases.MOST
 
 
 def test_an_unknown_analyzer_or_accent_rule_is_an_error():

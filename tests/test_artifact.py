@@ -1,17 +1,23 @@
 """A compiled model on disk comes back the same, or not at all and with the reason."""
 
 import json
+import math
 import subprocess
 import sys
+from array import array
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from function.compiled.artifact import CompiledModelError, load, save
+from function.compiled.artifact import CompiledModelError, load
+from function.compiled.vectorizer import row_layout
+from function.compiled.writing import save
 from function.compiler.compiler import translate
-from tests.fitted_models import TEXTS, TYPICAL, fitted_pipeline, random_text
+from function.errors import ModelLoadError
+from tests.fitted_models import TEXTS, TYPICAL, Combination, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")
 LINEAGE = {"model_uri": "models:/m/1", "version": "1", "metrics": {"f1": 0.9}, "tags": ["ä", None]}
@@ -124,6 +130,51 @@ def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
             load(saved)
 
 
+SWAP = {"negative": "positive", "positive": "negative"}
+
+
+@pytest.mark.parametrize(
+    ("compiled", "served", "shown"),
+    [
+        ({}, {}, ("negative", "neutral", "positive")),
+        (SWAP, {}, ("positive", "neutral", "negative")),
+        ({}, SWAP, ("positive", "neutral", "negative")),
+        (SWAP, SWAP, ("positive", "neutral", "negative")),
+        (SWAP, {"neutral": "so-so"}, ("negative", "so-so", "positive")),
+        ({"negative": "-"}, {"negative": "bad"}, ("bad", "neutral", "positive")),
+    ],
+)
+def test_labels_name_the_models_own_classes_once(pipeline, tmp_path, compiled, served, shown):
+    save(tmp_path / "model", translate(pipeline, labels=compiled), {})
+    predictor, _ = load(tmp_path / "model", served)
+    assert predictor.labels == shown
+    assert predictor.classes == ("negative", "neutral", "positive")
+    same = dict(zip(shown, predictor.classes, strict=True))
+    plain = [answer.label for answer in translate(pipeline).predict(TEXTS)]
+    assert [same[answer.label] for answer in predictor.predict(TEXTS)] == plain
+
+
+@pytest.mark.parametrize(
+    ("served", "reason"),
+    [
+        ({"neutral": "negative"}, "two of the model's classes one name"),
+        ({"-": "bad"}, "the model's classes are negative, neutral, positive"),
+    ],
+)
+def test_labels_that_do_not_fit_a_folder_are_an_error(pipeline, tmp_path, served, reason):
+    save(tmp_path / "model", translate(pipeline, labels={"negative": "-"}), {})
+    with pytest.raises(ModelLoadError, match=reason):
+        load(tmp_path / "model", served)
+
+
+def test_a_folder_of_before_classes_were_kept_is_served(saved):
+    manifest = json.loads((saved / "manifest.json").read_text())
+    del manifest["classes"]
+    (saved / "manifest.json").write_text(json.dumps(manifest))
+    resum(saved)
+    assert load(saved, {"negative": "bad"})[0].labels == ("bad", "neutral", "positive")
+
+
 def test_another_byte_order_is_refused(saved):
     edit_manifest(saved, byte_order="middle")
     with pytest.raises(CompiledModelError, match="middle-endian"):
@@ -151,6 +202,206 @@ def test_a_manifest_that_describes_no_model_is_refused(saved, changes):
     resum(saved)
     with pytest.raises(CompiledModelError, match="does not describe a model"):
         load(saved)
+
+
+def edit_vectorizer(folder, **changes):
+    (first,) = json.loads((folder / "manifest.json").read_text())["vectorizers"]
+    changes = {"analyzer": {**first["analyzer"], **changes.pop("analyzer", {})}, **changes}
+    edit_manifest(folder, vectorizers=[{**first, **changes}])
+    resum(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels": ["a", "a", "b"]},
+        {"labels": [0, 1, 2]},
+        {"labels": "abc"},
+        {"labels": ["a", "b", "\ud800"]},
+        {"labels": ["a", "b"]},
+        {"classes": ["a", "b"]},
+        {"classes": [False, True, None]},
+        {"intercepts": [0.0, 0.0, True]},
+        {"intercepts": [0.0, 0.0, 1e307]},
+        {"intercepts": [0.0, 0.0, "0"]},
+        {"intercepts": [0.0, 0.0, 10**400]},
+        {"binarize": "0"},
+        {"binarize": [0.5]},
+        {"decision": ["softmax"]},
+        {"decision": {"kind": "constant"}},
+        {"decision": {"kind": "one_vs_rest", "link": "logistic", "all_zero": "some"}},
+        {"decision": {"kind": "one_vs_rest", "link": "cubic", "all_zero": "zero"}},
+        {"decision": {"kind": ["softmax"]}},
+        {"lineage": None},
+        {"lineage": {"version": 3}},
+        {"lineage": {"aliases": "champion"}},
+        {"lineage": {"details": []}},
+        {"vectorizers": [None]},
+    ],
+    ids=str,
+)
+def test_a_field_of_another_type_or_out_of_range_is_refused(saved, changes):
+    edit_manifest(saved, **changes)
+    resum(saved)
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"columns": -1},
+        {"columns": 3.0},
+        {"columns": True},
+        {"norm": "max"},
+        {"norm": "l1"},
+        {"scale": "1"},
+        {"scale": None},
+        {"scale": 1e301},
+        {"binary": 1},
+        {"sublinear": "no"},
+        {"units": [1e-15, True]},
+        {"units": [1.0, 1e-300]},
+        {"terms": []},
+        {"terms": {"separator": "x"}},
+        {"vocabulary": "words"},
+        {"vocabulary": "terms"},
+        {"analyzer": {"analyzer": "char"}},
+        {"analyzer": {"analyzer": "sentence"}},
+        {"analyzer": {"ngram_range": [1, 3]}},
+        {"analyzer": {"ngram_range": [1]}},
+        {"analyzer": {"ngram_range": ["1", "2"]}},
+        {"analyzer": {"lowercase": None}},
+        {"analyzer": {"strip_accents": True}},
+        {"analyzer": {"stop_words": "the"}},
+        {"analyzer": {"stop_words": [1]}},
+        {"analyzer": {"token_pattern": 3}},
+        {"analyzer": {"token_pattern": r"\S+"}},
+    ],
+    ids=str,
+)
+def test_a_vectorizer_of_another_type_or_out_of_range_is_refused(saved, changes):
+    edit_vectorizer(saved, **changes)
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(saved)
+
+
+@pytest.mark.parametrize("pattern", [r"(\w)(\w+)", r"(\w+"])
+def test_a_token_pattern_that_finds_no_words_is_refused(tmp_path, pattern):
+    model = fitted_pipeline(TfidfVectorizer(token_pattern=r"\w+\b"))
+    save(tmp_path / "model", translate(model), {})
+    edit_vectorizer(tmp_path / "model", analyzer={"token_pattern": pattern})
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("field", ["intercepts", "lineage"])
+def test_numbers_that_json_has_not_are_refused_anywhere(saved, field, number):
+    text = (saved / "manifest.json").read_text()
+    before = "0.9" if field == "lineage" else str(json.loads(text)[field][0])
+    assert before in text
+    (saved / "manifest.json").write_text(text.replace(before, number))
+    resum(saved)
+    with pytest.raises(CompiledModelError, match=r"it is not JSON \(.* is not a finite number\)"):
+        load(saved)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e305])
+@pytest.mark.parametrize("place", [0, 1, -1])
+def test_a_table_of_numbers_that_do_not_add_up_is_refused(saved, place, number):
+    table = array("d", (saved / "table.0").read_bytes())
+    table[place] = number
+    (saved / "table.0").write_bytes(table.tobytes())
+    resum(saved)
+    with pytest.raises(CompiledModelError, match="not finite, or too large to add up"):
+        load(saved)
+
+
+@pytest.mark.parametrize("vectorizer", ["tfidf", "tfidf-char", "tfidf-l1", "count"])
+@pytest.mark.parametrize("edit", ["column", "square", "score", "count"])
+def test_rows_that_no_term_can_have_are_refused(fitted, tmp_path, vectorizer, edit):
+    save(tmp_path / "model", translate(fitted(Combination(vectorizer, "logistic", 3))), {})
+    rows = bytearray((tmp_path / "model" / "rows.0").read_bytes())
+    (spec,) = json.loads((tmp_path / "model" / "manifest.json").read_text())["vectorizers"]
+    size = row_layout(3, spec["norm"], spec["units"] is not None).row_bytes
+    if size < 30 and edit in ("square", "score"):
+        pytest.skip("there are none in its rows")
+    at = {"column": 2, "square": 11, "score": -2, "count": -1}[edit]
+    for row in (0, len(rows) // size - 1):  # a word's, and a pair's if there are any
+        edited = rows.copy()
+        edited[row * size + at % size] ^= 0x40
+        (tmp_path / "model" / "rows.0").write_bytes(edited)
+        resum(tmp_path / "model")
+        with pytest.raises(CompiledModelError, match="a row"):
+            load(tmp_path / "model")
+
+
+CALIBRATORS = [
+    {"kind": "sigmoid", "a": "1", "b": 0.0},
+    {"kind": "sigmoid", "a": 1.0, "b": None},
+    {"kind": "isotonic", "x": [], "y": []},
+    {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.0]},
+    {"kind": "isotonic", "x": [1.0, 0.0], "y": [0.0, 1.0]},
+    {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.0, 1.5]},
+    {"kind": "isotonic", "x": [0.0, 1.0], "y": [-0.5, 1.0]},
+    {"kind": "isotonic", "x": [0.0, "1"], "y": [0.0, 1.0]},
+    {"kind": "step", "x": [0.0, 1.0], "y": [0.0, 1.0]},
+]
+MEMBERS = [
+    {"columns": [0, 2]},
+    {"columns": [1, 1]},
+    {"columns": [-1, 0]},
+    {"columns": [2, 3]},
+    {"columns": ["0", "1"]},
+    {"response": "shrug"},
+    {"response": "naive_bayes"},
+    {"calibrators": []},
+    *({"calibrators": [calibrator]} for calibrator in CALIBRATORS),
+]
+
+
+@pytest.mark.parametrize("changes", MEMBERS, ids=str)
+def test_a_calibration_that_gives_no_probabilities_is_refused(fitted, tmp_path, changes):
+    predictor = translate(fitted(Combination("tfidf", "calibrated-together", 2)))
+    save(tmp_path / "model", predictor, {})
+    (member,) = predictor.decision["members"]
+    edit_manifest(
+        tmp_path / "model", decision={**predictor.decision, "members": [{**member, **changes}]}
+    )
+    resum(tmp_path / "model")
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(tmp_path / "model")
+
+
+FUZZED = [
+    Combination("tfidf", "logistic", 3),
+    Combination("tfidf-no-norm", "multinomial", 2),
+    Combination("union", "calibrated-isotonic", 3),
+    Combination("count", "one-vs-rest-huber", 3),
+]
+
+
+@pytest.mark.parametrize("combination", FUZZED, ids=str)
+def test_whatever_still_loads_gives_probabilities(fitted, combination, tmp_path, rng):
+    folder, texts = tmp_path / "model", ["", "good", "the the the " * 50, *TEXTS[:20]]
+    save(folder, translate(fitted(combination)), LINEAGE)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    served = 0
+    for _ in range(60):
+        name = rng.choice([name for name in sorted(files) if name != "SHA256SUMS"])
+        content = bytearray(files[name])
+        for position in rng.sample(range(len(content)), k=min(3, len(content))):
+            content[position] ^= 1 << rng.randrange(8)
+        (folder / name).write_bytes(content)
+        resum(folder)
+        with suppress(CompiledModelError):
+            predictor, _ = load(folder)
+            answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, texts)]
+            assert all(0 <= share <= 1 for answer in answers for share in answer.scores), name
+            served += 1
+        (folder / name).write_bytes(files[name])
+    assert 0 < served < 60
 
 
 @pytest.mark.parametrize("units", [[0, 0], [1e-15, 0], [1, 10**400], "x", [1]])

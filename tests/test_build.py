@@ -14,7 +14,7 @@ import pytest
 
 from function import build
 from function.compiled import native
-from function.compiled.artifact import save
+from function.compiled.writing import save
 from function.compiler.compiler import translate
 from tests.conftest import ROOT
 from tests.fitted_models import TEXTS

@@ -27,18 +27,25 @@ from sklearn.linear_model import (
     LogisticRegression,
     LogisticRegressionCV,
     Perceptron,
+    RidgeClassifier,
     RidgeClassifierCV,
     SGDClassifier,
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.svm import LinearSVC
 
+from function.compiled.artifact import load
+from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare, probe_texts
+from function.errors import ModelLoadError
+from function.model.originals import SklearnPredictor
+from function.model.sources import answers_of
 from tests.fitted_models import (
     LABELS,
     TEXTS,
@@ -390,6 +397,52 @@ def fitted_on_other_columns():
     return model
 
 
+MARKS = np.array([[x == "positive", x != "neutral", len(x) == 7] for x in LABELS], dtype=int)
+MULTILABEL = {
+    "one-vs-rest": OneVsRestClassifier(LogisticRegression(C=10)),
+    "one-vs-rest-svc": OneVsRestClassifier(LinearSVC()),
+    "one-vs-rest-huber": OneVsRestClassifier(SGDClassifier("modified_huber", random_state=0)),
+    "ridge": RidgeClassifier(),
+    "ridge-cv": RidgeClassifierCV(),
+    "multi-output": MultiOutputClassifier(LogisticRegression()),
+    "multi-output-svc": MultiOutputClassifier(LinearSVC()),
+}
+
+
+@pytest.mark.parametrize("width", [2, 3])
+@pytest.mark.parametrize("name", MULTILABEL)
+def test_several_labels_of_linear_parts_are_compiled(name, width, tmp_path):
+    model = fitted_pipeline(classifier=MULTILABEL[name], labels=MARKS[:, :width])
+    names = {"0": "good", "1": "opinion"}
+    asked = answers_of(SklearnPredictor(model, names))
+    predictor, _ = compile_model(model, asked, labels=names)
+    save(tmp_path / "model", predictor, {})
+    for served in (predictor, load(tmp_path / "model")[0]):
+        assert (served.multilabel, served.labels) == (True, ("good", "opinion", "2")[:width])
+        found = compare(served, asked, texts_for(SEED, 60))
+        assert found.problem is None, found
+    assert len({answer.labels for answer in predictor.predict(TEXTS)}) > 2
+    has_rows = hasattr(model, "predict_proba")
+    assert [answer.scores is not None for answer in predictor.predict(TEXTS)] == [has_rows] * 150
+
+
+def test_a_label_whose_score_ties_is_scikit_learns():
+    texts, marks = ["aa bb", "bb cc", "cc aa"], np.eye(3, dtype=int)
+    model = fitted_pipeline(CountVectorizer(), OneVsRestClassifier(LinearSVC()), texts, marks)
+    for part in model[-1].estimators_:
+        part.coef_, part.intercept_ = np.array([[0.1, 0.2, -0.3]]), np.array([0.0])
+    asked = ["aa bb cc", "cc bb aa aa", "", "aa", "cc"]
+    expected = [tuple(np.flatnonzero(row).astype(str)) for row in model.predict(asked)]
+    assert [answer.labels for answer in translate(model).predict(asked)] == expected
+
+
+def test_one_target_of_many_is_an_ordinary_classifier():
+    rows = [[label] for label in LABELS]
+    model = fitted_pipeline(classifier=MultiOutputClassifier(LogisticRegression()), labels=rows)
+    predictor, _ = compile_model(model, answers_of(SklearnPredictor(model, {})))
+    assert (predictor.multilabel, predictor.labels) == (False, ("negative", "neutral", "positive"))
+
+
 REFUSED = {
     "HashingVectorizer": lambda: fitted_pipeline(HashingVectorizer()),
     "RandomForestClassifier": lambda: fitted_pipeline(classifier=RandomForestClassifier(2)),
@@ -418,9 +471,14 @@ REFUSED = {
     "OneVsRestClassifier over MultinomialNB": lambda: fitted_pipeline(
         classifier=OneVsRestClassifier(MultinomialNB())
     ),
-    "several labels": lambda: fitted_pipeline(
-        classifier=OneVsRestClassifier(LogisticRegression()),
-        labels=np.array([[label == "positive", label != "neutral"] for label in LABELS], dtype=int),
+    "MultiOutputClassifier has targets of other values": lambda: fitted_pipeline(
+        classifier=MultiOutputClassifier(LogisticRegression()), labels=MARKS + 1
+    ),
+    "OneVsRestClassifier over _ConstantPredictor": lambda: fitted_pipeline(
+        classifier=OneVsRestClassifier(LogisticRegression()), labels=MARKS * [1, 1, 0]
+    ),
+    "MultiOutputClassifier over MultinomialNB": lambda: fitted_pipeline(
+        classifier=MultiOutputClassifier(MultinomialNB()), labels=MARKS
     ),
     "over Pipeline": calibrated_pipeline_inside,
     "CalibratedClassifierCV with method 'temperature'": lambda: fitted_pipeline(
@@ -452,15 +510,31 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:Only .* 'dtype' should be used:UserWarning")
+@pytest.mark.filterwarnings("ignore:Label not 2 is present in all:UserWarning")
 def test_what_is_not_covered_is_refused_with_the_reason(reason):
     model = REFUSED[reason]()
     with pytest.raises(NotCompilable, match=reason.replace("(", r"\(")):
         translate(model)
 
 
-def test_two_classes_under_one_label_are_refused(pipeline):
-    with pytest.raises(NotCompilable, match="share a label"):
-        translate(pipeline, labels={"negative": "positive"})
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ({"negative": "positive"}, "gives two of the model's classes one name"),
+        ({"0": "bad", "1": "good"}, "the model's classes are negative, neutral, positive"),
+        ({"Negative": "bad"}, r"Write class=name pairs with these, as negative=name"),
+    ],
+)
+def test_labels_that_do_not_fit_the_classes_are_an_error_that_names_them(pipeline, labels, reason):
+    with pytest.raises(ModelLoadError, match=reason):
+        translate(pipeline, labels=labels)
+
+
+def test_labels_of_numbers_do_not_fit_classes_that_are_true_and_false():
+    model = fitted_pipeline(labels=[label == "positive" for label in LABELS])
+    with pytest.raises(ModelLoadError, match="names 0, 1, and the model's classes are False, True"):
+        translate(model, labels={"0": "negative", "1": "positive"})
+    assert translate(model, labels={"False": "no", "True": "yes"}).labels == ("no", "yes")
 
 
 def test_disagreement_is_refused_with_what_differs(pipeline):

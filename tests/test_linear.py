@@ -44,7 +44,8 @@ def quick_scores(predictor, text):
 
 def make_predictor(*vectorizers, scores=1, **options):
     names = ["no", "yes"] if scores == 1 else list("abcdefgh"[:scores])
-    options = {"decision": {"kind": "labels"}, "intercepts": [0.0] * scores, **options}
+    kind = "softmax" if scores == 2 else "labels"
+    options = {"decision": {"kind": kind}, "intercepts": [0.0] * scores, **options}
     return LinearPredictor(names, vectorizers, **options)
 
 
@@ -155,7 +156,7 @@ def test_a_text_of_unknown_terms_has_the_intercepts_for_scores():
 @pytest.mark.parametrize("scores", [3, 4])
 def test_a_tie_goes_to_the_first_class(kind, scores):
     names = "abcd"[:scores]
-    decide = build_decision({"kind": kind}, names)
+    decide = build_decision({"kind": kind}, names, scores)
     assert decide([0.0, 2.0, *[2.0] * (scores - 2)], 1e-9) is None
     assert decide([0.0, 2.0, *[2.0] * (scores - 2)], -1.0).label == "b"
     assert decide([2.0 + 1e-10, 2.0, *[0.0] * (scores - 2)], 1e-9) is None
@@ -167,7 +168,7 @@ def test_a_tie_goes_to_the_first_class(kind, scores):
 def test_the_best_score_wins_wherever_it_is(kind, winner):
     scores = [0.0, 0.5, -0.5]
     scores[winner] = 3.0
-    answer = build_decision({"kind": kind}, "abc")(scores, 1e-9)
+    answer = build_decision({"kind": kind}, "abc", 3)(scores, 1e-9)
     assert answer.label == "abc"[winner]
     assert answer.scores is None or max(answer.scores) == answer.scores[winner]
 
@@ -177,7 +178,7 @@ def test_a_score_of_zero_is_the_first_of_two_classes():
         {"kind": "labels"},
         {"kind": "one_vs_rest", "link": "logistic", "all_zero": "zero"},
     ):
-        decide = build_decision(spec, ["no", "yes"])
+        decide = build_decision(spec, ["no", "yes"], 1)
         assert decide([0.0], -1.0).label == "no"
         assert decide([0.0], 1e-9) is None
         assert decide([1e-300], -1.0).label == "yes"
@@ -185,7 +186,7 @@ def test_a_score_of_zero_is_the_first_of_two_classes():
 
 def test_an_unknown_decision_is_an_error():
     with pytest.raises(ValueError, match="unknown decision kind 'oracle'"):
-        build_decision({"kind": "oracle"}, ["a", "b"])
+        build_decision({"kind": "oracle"}, ["a", "b"], 2)
 
 
 @example(-740.0)
@@ -208,7 +209,7 @@ def test_isotonic_calibration_is_scikit_learns(points, asked):
         "y": theirs.y_thresholds_.tolist(),
     }
     member = {"columns": [0, 1], "response": "decision", "calibrators": [spec]}
-    ours = build_calibrated([member], 2)
+    ours = build_calibrated([member], 2, 1)
     for score in [*asked, *x]:
         assert ours([score])[1] == theirs.predict([score])[0]
 

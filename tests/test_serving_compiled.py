@@ -144,6 +144,15 @@ def test_labels_rename_the_classes_of_a_compiled_folder(
     assert client.post("/predict", json={"text": TEXTS[0]}).json["sentiment"] == "good"
 
 
+def test_labels_that_name_no_class_are_refused_and_the_classes_named(
+    create_app: AppFactory, compiled: Path
+) -> None:
+    client = create_app(COMPILED_MODEL=str(compiled), LABELS="0=negative,1=positive")
+    reply = client.post("/predict", json={"text": TEXTS[0]})
+    assert reply.status_code == 503
+    assert "the model's classes are negative, neutral, positive" in reply.json["detail"]
+
+
 def test_a_damaged_folder_is_refused_with_the_reason(
     create_app: AppFactory, compiled: Path, tmp_path: Path
 ) -> None:

@@ -71,19 +71,35 @@ def _build_preparer(lowercase: bool, accents: str | None) -> Callable[[str], str
 
 
 def _accent_stripper(accents: str) -> Callable[[str], str]:
-    from unicodedata import combining, normalize
-
-    def to_ascii(text: str) -> str:
-        return normalize("NFKD", text).encode("ASCII", "ignore").decode("ASCII")
-
-    def to_base(text: str) -> str:
-        if text.isascii():
-            return text
-        return "".join([c for c in normalize("NFKD", text) if not combining(c)])
-
     if accents not in ("ascii", "unicode"):
         raise ValueError(f"unknown strip_accents {accents!r}")
-    return to_ascii if accents == "ascii" else to_base
+    bases = _Bases(ascii_only=accents == "ascii")
+    return lambda text: text if text.isascii() else text.translate(bases)
+
+
+class _Bases(dict[int, str]):
+    """What accent stripping leaves of each character, by code point, found when first met.
+
+    scikit-learn decomposes the whole text (NFKD) and then drops the marks. That puts marks that
+    stand together in order, in a time that grows with the square of their number, and the order of
+    what is dropped does not matter: one character at a time gives the same, in linear time.
+    """
+
+    MOST = 4096  # characters kept: a text of all of Unicode is not to fill the memory
+
+    def __init__(self, ascii_only: bool) -> None:
+        from unicodedata import combining, normalize
+
+        self._normalize, self._combining, self._ascii_only = normalize, combining, ascii_only
+
+    def __missing__(self, code: int) -> str:
+        parts = self._normalize("NFKD", chr(code))
+        dropped = (lambda part: not part.isascii()) if self._ascii_only else self._combining
+        base = "".join([part for part in parts if not dropped(part)])
+        if len(self) >= self.MOST:
+            self.clear()
+        self[code] = base
+        return base
 
 
 class Splitter(NamedTuple):

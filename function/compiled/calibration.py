@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from operator import le
 from typing import Any
 
+from function.compiled.numbers import is_number
 from function.compiled.probabilities import Probabilities, joint_to_probabilities, logistic
 
 Calibrate = Callable[[float], float]
 
 
-def build_calibrated(members: Sequence[Mapping[str, Any]], classes: int) -> Probabilities:
-    """Return the mean of the members' calibrated probabilities.
+def build_calibrated(
+    members: Sequence[Mapping[str, Any]], classes: int, scores: int
+) -> Probabilities:
+    """Return the mean of the members' calibrated probabilities, of so many scores.
 
     A member is `{"columns": [start, stop], "response": "decision" | "naive_bayes",
     "calibrators": [...]}`; a calibrator `{"kind": "sigmoid", "a", "b"}` or
-    `{"kind": "isotonic", "x": [...], "y": [...]}`.
+    `{"kind": "isotonic", "x": [...], "y": [...]}`. Raises ValueError for what is none of these.
     """
-    built = [_build_member(member, classes) for member in members]
+    built = [_build_member(member, classes, scores) for member in members]
+    if not built:
+        raise ValueError("calibrated by no member")
 
     def probabilities(scores: Sequence[float]) -> Sequence[float]:
         totals = [0.0] * classes
@@ -34,10 +40,14 @@ def build_calibrated(members: Sequence[Mapping[str, Any]], classes: int) -> Prob
     return probabilities
 
 
-def _build_member(member: Mapping[str, Any], classes: int) -> Probabilities:
+def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Probabilities:
     start, stop = member["columns"]
     calibrators = [_build_calibrator(calibrator) for calibrator in member["calibrators"]]
-    naive_bayes = member["response"] == "naive_bayes"
+    naive_bayes = {"naive_bayes": True, "decision": False}[member["response"]]
+    wanted = 1 if classes == 2 else classes
+    taken = classes if naive_bayes else wanted
+    if not 0 <= start < stop <= scores or stop - start != taken or len(calibrators) != wanted:
+        raise ValueError(f"a member of {len(calibrators)} calibrators and scores {start}:{stop}")
 
     def respond(scores: Sequence[float]) -> Sequence[float]:
         own = scores[start:stop]
@@ -48,7 +58,7 @@ def _build_member(member: Mapping[str, Any], classes: int) -> Probabilities:
 
     def binary(scores: Sequence[float]) -> Sequence[float]:
         positive = calibrators[0](respond(scores)[0])
-        return [_at_most_one(1.0 - positive), _at_most_one(positive)]
+        return [1.0 - positive, positive]
 
     def one_vs_rest(scores: Sequence[float]) -> Sequence[float]:
         own = respond(scores)
@@ -56,19 +66,16 @@ def _build_member(member: Mapping[str, Any], classes: int) -> Probabilities:
         total = sum(shares)
         if total == 0.0:
             return [1.0 / classes] * classes
-        return [_at_most_one(share / total) for share in shares]
+        return [share / total for share in shares]
 
     return binary if classes == 2 else one_vs_rest
-
-
-def _at_most_one(share: float) -> float:
-    """_CalibratedClassifier's own guard against probabilities a rounding above 1."""
-    return 1.0 if 1.0 < share <= 1.0 + 1e-5 else share
 
 
 def _build_calibrator(spec: Mapping[str, Any]) -> Calibrate:
     if spec["kind"] == "sigmoid":
         a, b = spec["a"], spec["b"]
+        if not (is_number(a) and is_number(b)):
+            raise ValueError(f"a sigmoid of {a!r} and {b!r}")
         return lambda response: logistic(-(a * response + b))
     if spec["kind"] == "isotonic":
         return _build_isotonic(spec["x"], spec["y"])
@@ -77,6 +84,10 @@ def _build_calibrator(spec: Mapping[str, Any]) -> Calibrate:
 
 def _build_isotonic(x: Sequence[float], y: Sequence[float]) -> Calibrate:
     """IsotonicRegression(out_of_bounds="clip"): np.interp between thresholds, as it rounds."""
+    if not all(map(is_number, [*x, *y])) or not len(x) == len(y) > 0:
+        raise ValueError("thresholds that are no pairs of numbers")
+    if not (min(y) >= 0.0 and max(y) <= 1.0 and all(map(le, x, x[1:]))):
+        raise ValueError("thresholds out of order, or probabilities out of 0 to 1")
 
     def interpolate(response: float) -> float:
         if response <= x[0]:
@@ -84,7 +95,10 @@ def _build_isotonic(x: Sequence[float], y: Sequence[float]) -> Calibrate:
         if response >= x[-1]:
             return y[-1]
         left = bisect_right(x, response) - 1
+        if response == x[left]:
+            return y[left]
         slope = (y[left + 1] - y[left]) / (x[left + 1] - x[left])
-        return slope * (response - x[left]) + y[left]
+        # _CalibratedClassifier guards against what is a rounding above 1, and so below 0, too.
+        return min(max(slope * (response - x[left]) + y[left], 0.0), 1.0)
 
     return interpolate

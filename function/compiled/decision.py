@@ -9,6 +9,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | naive_bayes | one per class | _BaseNB.predict_proba |
 | one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
+| multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
 
@@ -25,10 +26,10 @@ from function.compiled.probabilities import (
     logistic,
     softmax,
 )
-from function.predictor import Prediction
+from function.predictor import Answer, MultilabelPrediction, Prediction
 
 DecisionSpec = Mapping[str, Any]
-Decide = Callable[[Sequence[float], float], Prediction | None]
+Decide = Callable[[Sequence[float], float], Answer | None]
 """Scores and a margin to a prediction, or to None where the two best are within the margin:
 rounding could then tip the label, and the caller comes back with scores summed in scikit-learn's
 own order and a margin below zero, which always gets an answer."""
@@ -40,13 +41,16 @@ without bound (at exactly zero scikit-learn changes rule), so such a sum counts 
 _make = tuple.__new__  # a third of the time of Prediction(...), which checks names and defaults
 
 
-def build_decision(spec: DecisionSpec, labels: Sequence[str]) -> Decide:
-    """Return the decision `spec` describes for classes named `labels`, in class order.
+def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> Decide:
+    """Return the decision `spec` describes for classes named `labels`, in class order, of so many
+    scores.
 
-    Raises ValueError for an unknown kind and KeyError for a missing member: a file's fault.
+    Raises ValueError for an unknown kind, and for other scores or numbers than it can take, and
+    KeyError for a missing member: a file's fault.
     """
     names = tuple(labels)
     kind = spec["kind"]
+    _check_scores(kind, len(names), scores)
     if kind == "labels":
         return _labels_only(names)
     if kind == "softmax":
@@ -54,17 +58,29 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str]) -> Decide:
     if kind == "naive_bayes":
         return _by_score(names, joint_to_probabilities)
     if kind == "one_vs_rest":
-        return _one_vs_rest(names, _LINKS[spec["link"]], spec["all_zero"] == "uniform")
+        uniform = {"uniform": True, "zero": False}[spec["all_zero"]]
+        return _one_vs_rest(names, _LINKS[spec["link"]], uniform)
     if kind == "calibrated":
         from function.compiled.calibration import build_calibrated
 
-        return _by_probability(names, build_calibrated(spec["members"], len(names)))
+        return _by_probability(names, build_calibrated(spec["members"], len(names), scores))
+    if kind == "multilabel":
+        return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
         return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
     raise ValueError(f"unknown decision kind {kind!r}")
 
 
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
+
+
+def _check_scores(kind: str, classes: int, scores: int) -> None:
+    """Two classes take one score where it is of the second alone."""
+    is_of_second = kind in ("labels", "one_vs_rest") and classes == 2
+    wanted = {"constant": scores, "calibrated": scores}.get(kind, 1 if is_of_second else classes)
+    is_alone = kind in ("constant", "multilabel") if classes == 1 else kind == "constant"
+    if scores != wanted or is_alone != (classes == 1):
+        raise ValueError(f"{scores} scores for {classes} classes, of a decision {kind!r}")
 
 
 def _is_close(scores: Sequence[float], margin: float) -> bool:
@@ -148,10 +164,22 @@ def _one_vs_rest(names: tuple[str, ...], link: Callable[[float], float], uniform
             return [1.0 / len(shares)] * len(shares) if uniform else shares
         return [share / total for share in shares]
 
-    def decide(scores: Sequence[float], margin: float) -> Prediction | None:
+    def decide(scores: Sequence[float], margin: float) -> Answer | None:
         if margin >= 0.0 and sum([link(score) for score in scores]) < NEGLIGIBLE:
             return None
         return rank(scores, margin)
 
     rank = _by_score(names, normalised)
     return decide_binary if len(names) == 2 else decide
+
+
+def _several_labels(names: tuple[str, ...], link: Callable[[float], float] | None) -> Decide:
+    """Each label that its own score speaks for, and its own probability where there is one."""
+
+    def decide(scores: Sequence[float], margin: float) -> MultilabelPrediction | None:
+        if min(map(abs, scores)) <= margin:
+            return None
+        applying = tuple([name for name, score in zip(names, scores, strict=True) if score > 0.0])
+        return MultilabelPrediction(applying, None if link is None else tuple(map(link, scores)))
+
+    return decide

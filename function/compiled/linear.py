@@ -17,7 +17,7 @@ from function.compiled.faithful import add_up, build_features
 from function.compiled.native import NativeVocabulary
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
-from function.predictor import Prediction
+from function.predictor import Answer
 
 MARGIN = 1e-9
 """Scores (or calibrated probabilities) closer than this are settled the faithful way."""
@@ -30,7 +30,6 @@ class LinearPredictor:
     """A compiled text classifier; see predictor.Predictor. Safe to share between threads."""
 
     engine = "compiled"
-    multilabel = False
 
     def __init__(
         self,
@@ -39,14 +38,18 @@ class LinearPredictor:
         intercepts: Sequence[float],
         decision: Mapping[str, Any],
         binarize: float | None = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
-        """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them."""
+        """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
+        `classes` are what the model itself calls the labels, where that is something else."""
         self.labels: tuple[str, ...] | None = tuple(labels)
+        self.classes = tuple(labels if classes is None else classes)
         self.vectorizers = tuple(vectorizers)
         self.intercepts = tuple(intercepts)
         self.decision = dict(decision)
+        self.multilabel = self.decision.get("kind") == "multilabel"
         self.binarize = binarize
-        self._decide = build_decision(decision, labels)
+        self._decide = build_decision(decision, labels, len(self.intercepts))
         self._features = [build_features(part, len(self.intercepts)) for part in self.vectorizers]
         self._score = self._build_score()
         self.quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
@@ -61,9 +64,9 @@ class LinearPredictor:
         """Whether native.c has a part in it."""
         return any(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
 
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+    def predict(self, texts: Sequence[str]) -> list[Answer]:
         """Answer each text, in order; the empty and the wholly unknown text included."""
-        decide, answers = self._decide, []
+        decide, answers = self._decide, list[Answer]()
         for text, scores in zip(texts, self._score(texts), strict=True):
             answer = None if scores is None else decide(scores, MARGIN)
             answers.append(self._decide_faithfully(text) if answer is None else answer)
@@ -76,7 +79,7 @@ class LinearPredictor:
             found = [(1.0, row) for value, row in found if value > self.binarize]
         return add_up(found, self.intercepts)
 
-    def _decide_faithfully(self, text: str) -> Prediction:
+    def _decide_faithfully(self, text: str) -> Answer:
         answer = self._decide(self.faithful_scores(text), -1.0)
         assert answer is not None, "a margin below zero always decides"
         return answer

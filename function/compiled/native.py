@@ -8,15 +8,17 @@ nothing needs it, and both ways give the same numbers.
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from collections.abc import Mapping, Sequence
+from math import inf, isfinite
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec
 from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
 
-VERSION = 1
+VERSION = 2
 """Of native.c: what was built of another stays aside until it is built again."""
 
 try:
@@ -74,6 +76,11 @@ class NativeVocabulary:
         pairs = zip(numbers[: self._pairs], numbers[self._pairs :], strict=True)
         return words[: self._alone] + [f"{words[first]} {words[second]}" for first, second in pairs]
 
+    def check(self, layout: RowLayout, files: Mapping[str, bytes], columns: int) -> None:
+        """As TermVocabulary.check."""
+        if not self._index.is_sound(columns, layout.squares):
+            raise ValueError(f"a row's column is none of {columns}, or its numbers do not add up")
+
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
         return {}, dict(self._files)
@@ -88,6 +95,22 @@ class NativeVocabulary:
     def _words(self, text: str) -> str:
         """Return the text as native.c takes it."""
         return self._fold(text) if text.isascii() else " ".join(self._find(text))
+
+
+def largest_of(doubles: bytes) -> float:
+    """Return a bound on the magnitudes of native doubles, one after the other: infinite or not a
+    number where one of them is."""
+    if _native is not None:
+        return _native.largest(doubles)
+    if not doubles[_HIGHEST::8].translate(None, _SMALL):
+        return 2.0**257
+    numbers = array("d", doubles)
+    return max(map(abs, numbers)) if all(map(isfinite, numbers)) else inf
+
+
+_HIGHEST = 7 if sys.byteorder == "little" else 0
+_SMALL = bytes(byte for byte in range(256) if byte & 0x7F < 0x50)
+"""The highest byte, sign and most of the exponent, of doubles below 2.0 ** 257."""
 
 
 def pair_vocabulary() -> type[PairVocabulary] | type[NativeVocabulary]:

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise, repeat
+from operator import sub
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec, Splitter, build_splitter
@@ -92,6 +93,24 @@ class PairVocabulary:
     def _nodes(self) -> dict[str, Node]:
         return {word: node for word, node in self._words.items() if word and node}
 
+    @staticmethod
+    def check(layout: RowLayout, files: Mapping[str, bytes], columns: int) -> None:
+        """As TermVocabulary.check. A pair's row holds its second word's."""
+        known, alone, count = count_parts(layout, files)
+        rows, seconds = files["rows"], array("I", files["pairs"])[count:]
+        own, sums = rows[: alone * layout.row_bytes], rows[alone * layout.row_bytes :]
+        own += bytes((known - alone) * layout.row_bytes)  # as if those without rows had them
+        layout.check(own[: alone * layout.row_bytes], columns)
+        more = bytes([1]) * alone + bytes(known - alone)
+        layout.check_sums(sums, bytes(map(more.__getitem__, seconds)), 2)
+        places = [*map(sub, layout.columns_of(sums), _at(layout.columns_of(own), seconds))]
+        if places and not 0 <= min(places) <= max(places) < columns:
+            raise ValueError(f"a row is of another column than these {columns}")
+        if layout.squares:
+            squares = map(sub, layout.first_of(sums), _at(layout.first_of(own), seconds))
+            if min(squares, default=0) < 0:
+                raise ValueError("a row holds a square below zero")
+
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
         nodes = self._nodes()
@@ -123,6 +142,10 @@ class PairVocabulary:
         for first, second, row in pairs:
             nodes[first][nodes[second]] = row
         return cls(spec, dict(zip(words, nodes, strict=True)))
+
+
+def _at(numbers: Sequence[int], places: Iterable[int]) -> Iterator[int]:
+    return map(numbers.__getitem__, places)
 
 
 def count_parts(layout: RowLayout, files: Mapping[str, bytes]) -> tuple[int, int, int]:

@@ -42,6 +42,12 @@ class TermVocabulary:
         """Return the terms."""
         return [*self._rows]
 
+    @staticmethod
+    def check(layout: RowLayout, files: Mapping[str, bytes], columns: int) -> None:
+        """Raise ValueError where a row of what `from_parts` took is of no term with one of so many
+        columns (RowLayout.check)."""
+        layout.check(files["rows"], columns)
+
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """Return what `from_parts` needs: JSON for the manifest, and contents by file name."""
         separator = _absent_character(self._rows)

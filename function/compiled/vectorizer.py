@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from struct import Struct
 from typing import Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
-from function.compiled.native import NativeVocabulary
+from function.compiled.native import NativeVocabulary, largest_of
+from function.compiled.numbers import LARGEST
 from function.compiled.pairs import PairVocabulary
 from function.compiled.rows import RowLayout
 from function.compiled.terms import TermVocabulary
@@ -35,6 +37,36 @@ class Vectorizer(NamedTuple):
     """The vectorizer's share in FeatureUnion.transformer_weights."""
 
 
+def check_numbers(vectorizer: Vectorizer, scores: int) -> None:
+    """Raise ValueError where some text's scores could come to infinity, or to no number at all.
+
+    A term's value is at most 1 where texts are normed, else as large as its idf.
+    """
+    layout, table = table_layout(scores), vectorizer.table
+    if len(table) != vectorizer.columns * layout.size:
+        raise ValueError(f"a table of {len(table)} bytes for {vectorizer.columns} columns")
+    largest, scale = largest_of(table), abs(vectorizer.scale)
+    if vectorizer.norm is None:
+        largest = max(largest, largest * largest)
+    if not largest * max(scale, 1.0) <= LARGEST and not _is_sound(vectorizer, layout):
+        raise ValueError("a table of numbers that are not finite, or too large to add up")
+    if vectorizer.units is not None:
+        unit, square_unit = vectorizer.units
+        if scale * unit / (sqrt(square_unit) if vectorizer.norm == "l2" else 1.0) > 1.0:
+            raise ValueError(f"units {vectorizer.units} that are too large to add up")
+
+
+def _is_sound(vectorizer: Vectorizer, layout: Struct) -> bool:
+    """As `check_numbers` asks of the table, row by row."""
+    for idf, *weights in layout.iter_unpack(vectorizer.table):
+        value = 1.0 if vectorizer.norm else abs(idf)
+        if not abs(idf) <= LARGEST:
+            return False
+        if not all(value * abs(weight) * abs(vectorizer.scale) <= LARGEST for weight in weights):
+            return False
+    return True
+
+
 def table_layout(scores: int) -> Struct:
     """Return how a row of a vectorizer's table is packed, for so many scores."""
     return Struct(f"{1 + scores}d")
@@ -43,4 +75,5 @@ def table_layout(scores: int) -> Struct:
 def row_layout(scores: int, norm: str | None, is_quick: bool) -> RowLayout:
     """Return how the vocabulary's rows are packed: the square where texts are normed, then a field
     for each score."""
-    return RowLayout((norm == "l2") + scores if is_quick else 0)
+    squares = int(norm == "l2")
+    return RowLayout(squares + scores, squares) if is_quick else RowLayout(0)

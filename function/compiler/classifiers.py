@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from function.compiled.numbers import is_number
+from function.compiler.eras import logistic_rule
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 LINEAR = "sklearn.linear_model."
@@ -45,12 +47,10 @@ def read_classifier(model: Any) -> FittedClassifier:
 
 
 def _refuse_unusable(model: Any, found: FittedClassifier) -> None:
-    from math import isfinite
-
     values = [found.intercepts, *found.weights]
-    if not all(isfinite(value) for row in values for value in row):
+    if not all(is_number(value) for row in values for value in row):
         raise NotCompilable(f"{describe(model)} has weights that are infinite or not a number")
-    if len(found.classes) < 2 and found.decision["kind"] != "constant":
+    if len(found.classes) < 2 and found.decision["kind"] not in ("constant", "multilabel"):
         raise NotCompilable(f"{describe(model)} was fitted on a single class")
 
 
@@ -69,11 +69,12 @@ def _read_linear(model: Any, decision: Mapping[str, Any]) -> FittedClassifier:
     import numpy as np
 
     classes = _classes(model)
+    is_of_second = len(classes) == 2 and decision["kind"] != "multilabel"
     coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
     coef = np.atleast_2d(coef)
     if coef.dtype != np.float64:
         raise NotCompilable(f"{describe(model)} computes in {coef.dtype}")
-    if coef.shape[0] != (1 if len(classes) == 2 else len(classes)):
+    if coef.shape[0] != (1 if is_of_second else len(classes)):
         raise NotCompilable(f"{describe(model)} has {coef.shape[0]} scores, {len(classes)} classes")
     intercepts = np.broadcast_to(np.ravel(model.intercept_), (coef.shape[0],))
     return FittedClassifier(classes, coef.tolist(), intercepts.tolist(), dict(decision))
@@ -82,7 +83,7 @@ def _read_linear(model: Any, decision: Mapping[str, Any]) -> FittedClassifier:
 def _read_labels_only(model: Any) -> FittedClassifier:
     binarizer = getattr(model, "_label_binarizer", None)
     if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
-        raise NotCompilable(f"{describe(model)} gives several labels per text")
+        return _read_linear(model, {"kind": "multilabel", "link": None})
     return _read_linear(model, {"kind": "labels"})
 
 
@@ -91,13 +92,15 @@ def _one_vs_rest(link: str, all_zero: str) -> dict[str, str]:
 
 
 def _read_logistic(model: Any) -> FittedClassifier:
-    if len(_classes(model)) == 2:
-        return _read_linear(model, _one_vs_rest("logistic", "uniform"))
-    # scikit-learn before 1.8 had one-vs-rest too; later ones ignore what an old model says of it.
-    rule = model.get_params(deep=False).get("multi_class", "multinomial")
-    is_ovr = rule == "ovr" or (rule != "multinomial" and model.solver == "liblinear")
-    decision = _one_vs_rest("logistic", "uniform") if is_ovr else {"kind": "softmax"}
-    return _read_linear(model, decision)
+    _classes(model)
+    rule = logistic_rule(model)
+    if rule == "softmax":
+        return _read_linear(model, {"kind": "softmax"})
+    found = _read_linear(model, _one_vs_rest("logistic", "uniform"))
+    if rule == "softmax_of_two":  # of the score and its negative: logistic of twice the score
+        found.weights = [[2.0 * weight for weight in row] for row in found.weights]
+        found.intercepts = [2.0 * intercept for intercept in found.intercepts]
+    return found
 
 
 def _read_sgd(model: Any) -> FittedClassifier:
@@ -137,14 +140,37 @@ def _bernoulli(model: Any) -> tuple[Any, Any, float | None]:
 def _read_one_vs_rest(model: Any) -> FittedClassifier:
     if getattr(model, "label_binarizer_", None) is None:
         raise NotCompilable(f"{describe(model)} is not fitted")
+    found = _read_side_by_side(model, _classes(model))
     if model.multilabel_:
-        raise NotCompilable(f"{describe(model)} gives several labels per text")
-    classes, parts = _classes(model), [_read_rest_part(part) for part in model.estimators_]
+        found.decision = _each_alone(found.decision)
+    elif found.decision["kind"] == "one_vs_rest":
+        found.decision["all_zero"] = "zero"  # unlike the linear models' own one-vs-rest
+    return found
+
+
+def _read_multi_output(model: Any) -> FittedClassifier:
+    if not hasattr(model, "estimators_"):
+        raise NotCompilable(f"{describe(model)} is not fitted")
+    if len(model.estimators_) == 1:
+        return read_classifier(model.estimators_[0])
+    if any(list(part.classes_) != [0, 1] for part in model.estimators_):
+        raise NotCompilable(f"{describe(model)} has targets of other values than 0 and 1")
+    found = _read_side_by_side(model, [*range(len(model.estimators_))])
+    found.decision = _each_alone(found.decision)
+    return found
+
+
+def _each_alone(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Several binary decisions side by side as one that gives any number of labels."""
+    return {"kind": "multilabel", "link": decision.get("link")}
+
+
+def _read_side_by_side(model: Any, classes: list[Any]) -> FittedClassifier:
+    """Read the binary linear models that a model has for its classes, which must be alike."""
+    parts = [_read_binary_part(model, part) for part in model.estimators_]
     decision = dict(parts[0].decision)
     if any(part.decision != decision for part in parts):
         raise NotCompilable(f"{describe(model)} mixes classifiers")
-    if decision["kind"] == "one_vs_rest":
-        decision["all_zero"] = "zero"  # unlike the linear models' own one-vs-rest
     return FittedClassifier(
         classes,
         [part.weights[0] for part in parts],
@@ -153,9 +179,9 @@ def _read_one_vs_rest(model: Any) -> FittedClassifier:
     )
 
 
-def _read_rest_part(part: Any) -> FittedClassifier:
+def _read_binary_part(model: Any, part: Any) -> FittedClassifier:
     if public_name(part) not in LINEAR_MODELS:
-        raise NotCompilable(f"OneVsRestClassifier over {describe(part)}")
+        raise NotCompilable(f"{describe(model)} over {describe(part)}")
     return read_classifier(part)
 
 
@@ -214,5 +240,6 @@ _READERS: dict[str, Callable[[Any], FittedClassifier]] = {
     **dict.fromkeys(NAIVE_BAYES, _read_naive_bayes),
     LINEAR + "SGDClassifier": _read_sgd,
     "sklearn.multiclass.OneVsRestClassifier": _read_one_vs_rest,
+    "sklearn.multioutput.MultiOutputClassifier": _read_multi_output,
     "sklearn.calibration.CalibratedClassifierCV": _read_calibrated,
 }

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from function.compiled.linear import LinearPredictor
-from function.compiled.vectorizer import Vectorizer
+from function.compiled.names import rename
+from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers import FittedClassifier, read_classifier
+from function.compiler.eras import restore
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
 from function.compiler.vectorizers import FittedVectorizer, read_vectorizers
@@ -24,7 +26,7 @@ def compile_model(
     `original` asks the model itself, whatever shape of input it wants, and answers with the same
     label names as the compiled predictor: str(class), renamed by `labels` where it has an entry.
     Raises NotCompilable, whose message is the reason, for parts the compiler does not cover and
-    where the two disagree.
+    where the two disagree; ModelLoadError for `labels` that do not fit the classes.
     """
     predictor = translate(model, labels=labels)
     return predictor, check(predictor, original)
@@ -42,7 +44,11 @@ def check(predictor: LinearPredictor, original: Original) -> Agreement:
 
 
 def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearPredictor:
-    """Compile without the check. Raises NotCompilable."""
+    """Compile without the check. Raises as compile_model.
+
+    `model` itself is mended where it was fitted by a version that meant something else (eras.py).
+    """
+    restore(model)
     steps = flatten(model)
     if not steps:
         raise NotCompilable("the model is empty")
@@ -52,23 +58,28 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     if any(len(weights) != columns for weights in classifier.weights):
         raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
     _settle_binarize(vectorizers, classifier)
-    return LinearPredictor(
-        labels=_name_classes(classifier.classes, labels or {}),
-        vectorizers=[*_join_weights(vectorizers, classifier)],
-        intercepts=classifier.intercepts,
-        decision=classifier.decision,
-        binarize=classifier.binarize,
-    )
+    classes = _name_classes(classifier.classes)
+    packed = [*_join_weights(vectorizers, classifier)]
+    try:
+        for vectorizer in packed:
+            check_numbers(vectorizer, len(classifier.intercepts))
+        return LinearPredictor(
+            labels=rename(classes, labels or {}),
+            classes=classes,
+            vectorizers=packed,
+            intercepts=classifier.intercepts,
+            decision=classifier.decision,
+            binarize=classifier.binarize,
+        )
+    except ValueError as exc:  # what a compiled folder would be refused for
+        raise NotCompilable(f"the model has {exc}") from exc
 
 
-def _name_classes(classes: Sequence[Any], labels: Mapping[str, str]) -> tuple[str, ...]:
+def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:
     for value in classes:
         if not isinstance(value, str | int):  # bool is an int
             raise NotCompilable(f"the class {value!r} is a {type(value).__name__}, not str or int")
-    names = tuple(labels.get(str(value), str(value)) for value in classes)
-    if len(set(names)) < len(names):
-        raise NotCompilable(f"two classes share a label: {', '.join(names)}")
-    return names
+    return tuple(map(str, classes))
 
 
 def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
@@ -102,7 +113,8 @@ def _is_faithful(classifier: FittedClassifier) -> bool:
     """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
     probabilities divided by a sum that may be next to nothing."""
     decision = classifier.decision
-    is_clipped = decision.get("link") == "clipped" and len(classifier.classes) > 2
+    is_divided = decision["kind"] == "one_vs_rest" and len(classifier.classes) > 2
+    is_clipped = decision.get("link") == "clipped" and is_divided
     return classifier.binarize is not None or bool(decision.get("faithful")) or is_clipped
 
 

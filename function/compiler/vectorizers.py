@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 TEXT = "sklearn.feature_extraction.text."
@@ -151,6 +152,8 @@ def _read_analyzer(step: Any) -> AnalyzerSpec:
     if stop_words is not None and not all(isinstance(word, str) for word in stop_words):
         raise NotCompilable(f"{describe(step)} has stop words that are not strings")
     shortest, longest = step.ngram_range
+    if is_word and (found := timing(step.token_pattern)) and found.seconds > MOST_SECONDS:
+        raise NotCompilable(in_words(named(step), found))
     return AnalyzerSpec(
         analyzer=step.analyzer,
         ngram_range=[int(shortest), int(longest)],

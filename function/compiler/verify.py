@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from math import isnan
 
 from function.compiled.linear import LinearPredictor
-from function.predictor import Predictor
+from function.predictor import Predictor, said
 
-Original = Callable[[Sequence[str]], tuple[list[str], Sequence[Sequence[float]] | None]]
+Label = str | tuple[str, ...]
+"""The one of a text, or those that apply where the model is multilabel."""
+Original = Callable[[Sequence[str]], tuple[list[Label], Sequence[Sequence[float]] | None]]
 """Texts to (labels, probability rows in class order, or None where the model gives none)."""
 
 TOLERANCE = 1e-9
@@ -118,7 +120,7 @@ def compare(compiled: Predictor, original: Original, texts: Sequence[str]) -> Ag
     for position, answer in enumerate(compiled.predict(texts)):
         expected = None if rows is None else rows[position]
         difference = _difference(answer.scores, expected)
-        differs = answer.label != labels[position]
+        differs = said(answer) != labels[position]
         example = texts[position][:80] if differs or difference > TOLERANCE else ""
         found += Agreement(1, int(differs), difference, example)
     return found

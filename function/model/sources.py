@@ -22,6 +22,7 @@ from function.settings import Settings
 if TYPE_CHECKING:
     from function.compiled.linear import LinearPredictor
     from function.compiler.verify import Agreement
+    from function.registry.trained import Versions
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
 
@@ -54,7 +55,8 @@ def from_folder(settings: Settings, stages: Stages) -> Sourced:
             digest = artifact.digest(folder)
         except artifact.CompiledModelError as exc:
             raise ModelLoadError(f"COMPILED_MODEL={folder}: {exc}") from exc
-        lineage = Lineage.from_facts({**facts, "source": folder, "digest": f"sha256:{digest}"})
+        facts = {"model_uri": folder, **facts, "source": folder, "digest": f"sha256:{digest}"}
+        lineage = Lineage.from_facts(facts)
     with stages.timed("first_prediction"):
         try:
             predictor.predict([BUILT_IN_EXAMPLE])
@@ -84,7 +86,7 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
         from tempfile import mkdtemp
 
         from function.model import fetching, owncode
-        from function.registry import modelfile
+        from function.registry import modelfile, trained
     with ExitStack() as cleanup:
         workspace = mkdtemp(prefix="model-")
         cleanup.callback(rmtree, workspace, ignore_errors=True)
@@ -93,8 +95,10 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
             model = fetching.deserialize(lineage, folder)
         if vectorizer:
             model, lineage = _joined(model, lineage, vectorizer, settings, stages)
+        versions = trained.differing(folder, lineage.details)
         with stages.timed("probe"):
-            predictor = _predictor(model, lineage, settings.label_names())
+            lineage = _examined(model, lineage, versions)
+            predictor = _predictor(model, lineage, settings.label_names(), versions)
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
@@ -102,14 +106,41 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     return Original(model, predictor, lineage, example)
 
 
-def _predictor(model: Any, lineage: Lineage, names: Mapping[str, str]) -> Predictor:
+def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
+    """The lineage, which says what the model was trained with, what of then was restored, and what
+    to be warned of. Raises ModelLoadError for what would stop the process for good."""
+    from function.compiler import patterns
+    from function.compiler.eras import restore
+    from function.model import fetching
+
+    restored, warnings = [], []
+    if fetching.flavour_of(lineage.details) == "sklearn":
+        restored = restore(model)
+        for name, found in patterns.slow_patterns(model):
+            warnings.append(patterns.in_words(name, found))
+            if found.seconds > patterns.MOST_SECONDS:
+                raise ModelLoadError(warnings[-1])
+    details = {"trained_with": versions, "restored": restored, "warnings": warnings}
+    return lineage._replace(details={**lineage.details, **details})
+
+
+def _predictor(
+    model: Any, lineage: Lineage, names: Mapping[str, str], versions: Versions
+) -> Predictor:
     from function.model import fetching, signatures
     from function.model.originals import PyfuncPredictor, SklearnPredictor
+    from function.registry import trained
 
     inputs = lineage.details["signature"]["inputs"]
-    if fetching.flavour_of(lineage.details) == "sklearn":
-        return SklearnPredictor(model, names, signatures.text_column(inputs))
-    return PyfuncPredictor(model, names, inputs)
+    try:
+        if fetching.flavour_of(lineage.details) == "sklearn":
+            return SklearnPredictor(model, names, signatures.text_column(inputs))
+        return PyfuncPredictor(model, names, inputs)
+    except ModelLoadError as exc:
+        if not versions:
+            raise
+        words = f"{exc} It was trained with {trained.in_words(versions)}."
+        raise ModelLoadError(words) from (exc.__cause__ or exc)
 
 
 def _joined(
@@ -144,16 +175,25 @@ def _compiled(
 def compile_original(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[LinearPredictor, Agreement]:
-    """Compile the model and check it on the probe texts; raises NotCompilable with the reason."""
+    """Compile the model and check it on the probe texts; raises NotCompilable with the reason.
+
+    Whatever the compiler stumbles over is such a reason: a model of another version may lack any
+    attribute. Raises ModelLoadError where no engine could serve the model so.
+    """
     from function.compiler.compiler import NotCompilable, check, translate
 
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")
-    with stages.timed("compile"), garbage.collection_paused():
-        predictor = translate(original.model, labels=names)
-    with stages.timed("verify"):
-        agreement = check(predictor, answers_of(original.predictor))
-    return predictor, agreement
+    try:
+        with stages.timed("compile"), garbage.collection_paused():
+            predictor = translate(original.model, labels=names)
+        with stages.timed("verify"):
+            return predictor, check(predictor, answers_of(original.predictor))
+    except (NotCompilable, ModelLoadError):
+        raise
+    except Exception as exc:
+        reason = f"the compiler fails on it ({type(exc).__name__}: {exc})"
+        raise NotCompilable(reason) from exc
 
 
 def answers_of(predictor: Predictor) -> Any:

@@ -61,7 +61,8 @@ def explain(exc: BaseException, subject: str, folder: Path | None = None) -> str
             package = link.name.partition(".")[0]
             return (
                 f"{subject}: the Python package {package!r} is missing or does not fit. Install"
-                f" it beside the service (the model's own requirements.txt names its version)."
+                " it beside the service (the model's own requirements.txt names its version)."
+                + _versions(folder)
             )
     if names & {"ConnectionError", "ConnectTimeout"}:
         return UNREACHABLE

@@ -1,0 +1,31 @@
+"""LABELS: the names to show for the classes of a model, given once and alike by every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from function.errors import ModelLoadError
+
+
+def rename(classes: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what to show for each class, itself where ``names`` has no entry for it.
+
+    Raises ModelLoadError where names are given and none of them is a class's, and where two
+    classes would be shown alike: then an answer would not say which of them it means.
+    """
+    if names and names.keys().isdisjoint(classes):
+        raise ModelLoadError(
+            f"LABELS names {_listed(names)}, and the model's classes are {_listed(classes)}."
+            f" Write class=name pairs with these, as {classes[0]}=name, or leave LABELS empty."
+        )
+    shown = tuple(names.get(item, item) for item in classes)
+    if len(set(shown)) < len(shown):
+        raise ModelLoadError(
+            f"LABELS gives two of the model's classes one name: it would show {_listed(classes)}"
+            f" as {_listed(shown)}."
+        )
+    return shown
+
+
+def _listed(items: Sequence[str] | Mapping[str, str]) -> str:
+    return ", ".join(items)

@@ -1,0 +1,92 @@
+"""A compiled model to its folder: what artifact.py reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from function.compiled.artifact import FORMAT, KIND, MANIFEST, SUMS, CompiledModelError
+from function.compiled.folder import write_folder
+from function.compiled.linear import LinearPredictor
+from function.compiled.vectorizer import Vectorizer, row_layout
+
+
+def save(directory: str | Path, predictor: LinearPredictor, lineage: Mapping[str, Any]) -> str:
+    """Write `predictor` to the folder `directory` and return the SHA-256 of its SHA256SUMS.
+
+    `lineage` is any JSON object: where the model came from. The folder appears whole, by a rename,
+    or not at all. An older compiled model there is replaced; anything else that is not an empty
+    folder raises CompiledModelError.
+    """
+    target = Path(directory).resolve()
+    _refuse_to_clobber(target)
+    files = _render(predictor, lineage)
+    try:
+        write_folder(target, files)
+    except OSError as exc:
+        raise CompiledModelError(f"{target}: {exc.strerror}; choose another output folder") from exc
+    return sha256(files[SUMS]).hexdigest()
+
+
+def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    specs = []
+    for position, vectorizer in enumerate(predictor.vectorizers):
+        is_quick = vectorizer.units is not None
+        layout = row_layout(len(predictor.intercepts), vectorizer.norm, is_quick)
+        terms, parts = vectorizer.vocabulary.to_parts(layout)
+        parts["table"] = vectorizer.table
+        files.update({f"{part}.{position}": content for part, content in parts.items()})
+        specs.append(_spec(vectorizer, terms))
+    facts = {
+        "kind": KIND,
+        "format": FORMAT,
+        "byte_order": sys.byteorder,
+        "lineage": dict(lineage),
+        "classes": predictor.classes,
+        "labels": predictor.labels,
+        "intercepts": predictor.intercepts,
+        "decision": predictor.decision,
+        "binarize": predictor.binarize,
+        "vectorizers": specs,
+    }
+    files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
+    sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
+    files[SUMS] = sums.encode()
+    return files
+
+
+def _spec(vectorizer: Vectorizer, terms: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "analyzer": vectorizer.analyzer,
+        "vocabulary": vectorizer.vocabulary.kind,
+        "terms": terms,
+        "columns": vectorizer.columns,
+        "units": vectorizer.units,
+        "binary": vectorizer.binary,
+        "sublinear": vectorizer.sublinear,
+        "norm": vectorizer.norm,
+        "scale": vectorizer.scale,
+    }
+
+
+def _refuse_to_clobber(target: Path) -> None:
+    if not target.exists() and not target.is_symlink():
+        return
+    if not target.is_dir():
+        raise CompiledModelError(f"{target}: not a folder; choose another output folder")
+    if any(target.iterdir()) and not _is_compiled_model(target):
+        raise CompiledModelError(
+            f"{target}: holds something other than a compiled model; choose another output folder"
+        )
+
+
+def _is_compiled_model(target: Path) -> bool:
+    try:
+        return bool(json.loads((target / MANIFEST).read_bytes())["kind"] == KIND)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

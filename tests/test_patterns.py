@@ -1,0 +1,126 @@
+"""Token patterns of the user's own: those that stop a service are refused before they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.svm import LinearSVC
+
+from function.compiler.compiler import NotCompilable, translate
+from function.compiler.patterns import MANY_SECONDS, MOST_SECONDS, slow_patterns, timing
+from tests.conftest import AppFactory
+from tests.fitted_models import LABELS, TEXTS, fitted_pipeline
+
+ENDLESS = [
+    r"(?:\w+\s?)+!",
+    r"(\w+\s?)+$",
+    r"(a+)+$",
+    r"(?:a|aa)+$",
+    r"(?:[a-z]+)*\d",
+    r"(x+x+)+y",
+    r"(?:\s*\w+)+;",
+    r"(a|b|ab)*c",
+    r"(?:(?:foo|bar)+)+z",
+    r"(?:[^\W\d_]+\d*)+\.",
+    r"(?:\d+\.?)+%",
+    r"(?:[一-龥]+)+。",
+    r"(?:(?:\w+)\s*,?)+\|",
+    r"\w+\s*\w+\s*\w+!",
+]
+USUAL = [
+    r"\S+",
+    r"\w*",
+    r"[a-z]+",
+    r"(?u)\b\w\w+\b",
+    r"\b[a-z]{2,}\b",
+    r"(?i)[#@]?\w+",
+    r"\w+|[^\w\s]",
+    r"\b(\w)\w*",
+    r"\b\w+(?:'\w+)?\b",
+    r"[A-Za-z0-9]+(?:[-'][A-Za-z0-9]+)*",
+    r"(?>a+)+$",
+]
+
+
+@pytest.mark.parametrize("pattern", ENDLESS)
+def test_a_pattern_on_which_a_text_would_not_end_is_found_out(pattern: str) -> None:
+    found = timing(pattern)
+    assert found is not None and found.seconds > MOST_SECONDS
+
+
+@pytest.mark.parametrize("pattern", USUAL)
+def test_a_usual_pattern_is_not_suspected(pattern: str) -> None:
+    assert timing(pattern) is None
+
+
+def test_time_with_the_square_of_the_text_is_worth_a_warning() -> None:
+    found = timing(r"\w+!")
+    assert found is not None and MANY_SECONDS < found.seconds < MOST_SECONDS
+
+
+def unfitted(vectorizer: Any) -> Any:
+    """A model around a vectorizer that is never asked: fitting it would not end."""
+    model = fitted_pipeline()
+    model.steps[0] = ("vectorizer", vectorizer)
+    return model
+
+
+@pytest.mark.parametrize("kind", [CountVectorizer, TfidfVectorizer])
+def test_what_would_not_end_is_not_compiled(kind: Any) -> None:
+    vectorizer = kind(token_pattern=ENDLESS[0], vocabulary=["a", "b"]).fit([""])
+    with pytest.raises(NotCompilable, match=r"token_pattern .*s\?\)\+!' of .* would not end"):
+        translate(unfitted(vectorizer))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda bad: unfitted(HashingVectorizer(token_pattern=bad)),
+        lambda bad: unfitted(FeatureUnion([("a", TfidfVectorizer(token_pattern=bad))])),
+        lambda bad: CalibratedClassifierCV(
+            make_pipeline(TfidfVectorizer(token_pattern=bad), LinearSVC())
+        ),
+    ],
+)
+def test_patterns_are_found_wherever_they_are(build: Any) -> None:
+    ((name, _),) = slow_patterns(build(ENDLESS[0]))
+    assert repr(ENDLESS[0]) in name
+
+
+def test_patterns_that_are_not_used_are_not_timed() -> None:
+    for options in ({"analyzer": "char"}, {"tokenizer": str.split}, {"analyzer": str.split}):
+        model = unfitted(CountVectorizer(token_pattern=ENDLESS[0], **options))
+        assert [*slow_patterns(model)] == []
+
+
+def save(model: Any, tmp_path: Path) -> dict[str, str]:
+    mlflow.sklearn.save_model(model, tmp_path / "model", pip_requirements=[])
+    (tmp_path / "mlruns").mkdir()
+    return {"MODEL_URI": str(tmp_path / "model"), "MLFLOW_TRACKING_URI": str(tmp_path / "mlruns")}
+
+
+@pytest.mark.parametrize("kind", [TfidfVectorizer, HashingVectorizer])
+def test_neither_engine_serves_what_would_not_end(
+    create_app: AppFactory, tmp_path: Path, kind: Any
+) -> None:
+    model = fitted_pipeline(kind(), LogisticRegression(), TEXTS, LABELS)
+    model[0].token_pattern = ENDLESS[0]
+    reply = create_app(**save(model, tmp_path)).post("/predict", json={"text": "good"})
+    assert reply.status_code == 503
+    assert f"{ENDLESS[0]!r} of {kind.__name__}" in reply.json["detail"]
+    assert "would not end" in reply.json["detail"]
+
+
+def test_what_is_slow_is_served_with_a_warning(create_app: AppFactory, tmp_path: Path) -> None:
+    model = fitted_pipeline(TfidfVectorizer(token_pattern=r"\w+(?=[ .!?,])"))
+    info = create_app(**save(model, tmp_path)).get("/models/info").json
+    assert info["engine"] == "compiled"
+    (warning,) = info["warnings"]
+    assert "token_pattern" in warning and "of TfidfVectorizer backtracks" in warning
