@@ -112,3 +112,15 @@ def test_a_model_of_two_texts_is_refused_with_their_names() -> None:
     model = make_pipeline(both, LogisticRegression()).fit(table, numbers()[1])
     with pytest.raises(ModelLoadError, match="title, body"):
         SklearnPredictor(model, {})
+
+
+class Undecided(LogisticRegression):
+    """With the method, as every subclass has it, and nothing behind it."""
+
+    def predict_proba(self, X: Any) -> Any:
+        raise NotImplementedError
+
+
+def test_probabilities_that_are_not_implemented_are_none() -> None:
+    model = make_pipeline(TfidfVectorizer(), Undecided()).fit(TEXTS, numbers()[1])
+    assert {answer.confidence for answer in SklearnPredictor(model, {}).predict(TEXTS)} == {None}

@@ -94,7 +94,8 @@ def test_integer_classes_are_named_through_labels(serve: Serve) -> None:
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=10)).fit(texts["text"], numbers)
     client = serve(model, {"LABELS": "0=negative,1=neutral,2=positive"})
     assert [label for label, _ in answers(client)] == ["positive", "negative", "neutral"]
-    assert client.get("/models/info").json["labels"] == ["negative", "neutral", "positive"]
+    info = client.get("/models/info").json
+    assert (info["labels"], info["multilabel"]) == (["negative", "neutral", "positive"], False)
 
 
 def test_another_column_name_in_the_signature_is_used(serve: Serve) -> None:
@@ -319,3 +320,13 @@ def test_an_unusable_model_is_logged_once_and_never_ready(
     assert [client.post("/predict", json={"text": "x"}).status_code for _ in range(3)] == [500] * 3
     assert client.get("/health/ready").status_code == 503
     assert capsys.readouterr().out.count('"stack_trace"') == 1
+
+
+@pytest.mark.parametrize("classifier", [LinearSVC(), RandomForestClassifier(5)], ids=type)
+def test_labels_that_name_no_class_are_refused_by_every_engine(
+    serve: Serve, classifier: Any
+) -> None:
+    client = serve(strings_pipeline(classifier), {"LABELS": "0=bad,1=good"})
+    reply = client.post("/predict", json={"text": "good"})
+    assert reply.status_code == 503
+    assert "the model's classes are negative, neutral, positive" in reply.json["detail"]

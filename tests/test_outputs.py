@@ -68,6 +68,46 @@ def test_probabilities_with_known_classes_are_scores(output: Any) -> None:
     assert read_output(output, 2, CLASSES)[0].scores == (0.1, 0.9)
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        pd.DataFrame({"neg": [0.1, 0.6], "pos": [0.9, 0.4]}),
+        pd.DataFrame({"neg": np.float32([0.1, 0.6]), "pos": np.float32([0.9, 0.4])}),
+        {"neg": [0.1, 0.6], "pos": [0.9, 0.4]},
+        [{"neg": 0.1, "pos": 0.9}, {"pos": 0.4, "neg": 0.6}],
+        pd.Series([{"neg": 0.1, "pos": 0.9}, {"neg": 0.6, "pos": 0.4}]),
+        pd.DataFrame({"label": ["pos", "neg"], "neg": [0.1, 0.6], "pos": [0.9, 0.4]}),
+        [
+            {"label": "pos", "probabilities": {"neg": 0.1, "pos": 0.9}},
+            {"label": "neg", "probabilities": {"neg": 0.6, "pos": 0.4}},
+        ],
+        [
+            [{"label": "pos", "score": 0.9}, {"label": "neg", "score": 0.1}],
+            [{"label": "neg", "score": 0.6}, {"label": "pos", "score": 0.4}],
+        ],
+        pd.DataFrame({"label": [["pos", "neg"]] * 2, "score": [[0.9, 0.1], [0.4, 0.6]]}),
+    ],
+    ids=[
+        *("frame", "float32", "columns", "dicts", "series", "beside-label", "inside"),
+        *("lists-of-labels", "cells-of-lists"),
+    ],
+)
+def test_classes_that_the_answer_names_are_taken_from_it(output: Any) -> None:
+    found = read_output(output, 2)
+    assert [item.label for item in found] == ["pos", "neg"]
+    assert [item.confidence for item in found] == pytest.approx([0.9, 0.6])
+    assert found[0].scores == pytest.approx((0.1, 0.9))
+
+
+def test_the_best_of_a_list_that_was_cut_has_no_scores() -> None:
+    best = [[{"label": "pos", "score": 0.7}, {"label": "neu", "score": 0.2}]] * 2
+    assert read_output(best, 2)[0] == ("pos", 0.7, None)
+
+
+def test_a_confidence_that_is_no_number_is_none() -> None:
+    assert pairs({"label": ["pos", "neg"], "score": [0.9, float("nan")]})[1] == ("neg", None)
+
+
 @pytest.mark.parametrize("output", [[1, 0], np.array([1, 0]), np.array([1.0, 0.0]), ["1", "0"]])
 def test_integer_classes_are_named_by_labels(output: Any) -> None:
     assert pairs(output, names=BINARY) == [("positive", None), ("negative", None)]
@@ -93,6 +133,12 @@ def test_an_even_row_takes_the_first_class_as_argmax_does() -> None:
         np.zeros((2, 3)),
         np.zeros((2, 2, 2)),
         np.array([[7.0, 1.0], [2.0, 1.0]]),
+        np.array([[0.5, 0.4], [0.5, 0.5]]),
+        np.array([[0, 1], [1, 0]]),
+        [[0.5, 0.7], [1.0, 0.0]],
+        pd.DataFrame({"neg": [10.0, 60.0], "pos": [90.0, 40.0]}),
+        [{"other": 0.1, "pos": 0.9}, {"other": 0.6, "pos": 0.4}],
+        [[{"label": "pos", "score": 0.9}, {"label": "neg", "score": 0.8}]] * 2,
         np.array([[float("nan"), 1.0], [0.0, 1.0]]),
         pd.DataFrame({"a": [1, 2], "b": [3, 4]}),
         np.array([[-0.1, 1.1], [0.0, 1.0]]),

@@ -36,6 +36,14 @@ class Estimator:
         self.rule = rules.rule_of(self._last, taken_apart) if self.has_probabilities else None
         self.joint = joint_ask(self._last)
 
+    def settle_probabilities(self, features: Any) -> None:
+        """Do without those of a model that has the method and does not carry it out."""
+        try:
+            if self.has_probabilities:
+                self.probabilities(features)
+        except NotImplementedError:
+            self.has_probabilities = False
+
     def features(self, given: Any) -> Any:
         """What the last step reads."""
         for step in self._steps:

@@ -11,9 +11,16 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from function.errors import ModelLoadError, ModelOutputError
+from function.compiled.names import rename
+from function.errors import ModelOutputError
 from function.model.estimator import Estimator
-from function.model.values import ROUNDING, class_name, distribution, sums_to_one
+from function.model.values import (
+    LEAST_SUM,
+    MOST_SUM,
+    ROUNDING,
+    class_name,
+    distribution,
+)
 from function.predictor import Prediction
 
 Names = Mapping[str, str]
@@ -45,10 +52,8 @@ class OneLabel:
             labels, rows = self._estimator.joint(features)
             return [self._joined(*pair) for pair in zip(labels, rows, strict=True)]
         rows = self._rows(features, count)
-        if self.takes_shortcut:
-            found = [answer for answer in map(self._by_rule, rows) if answer is not None]
-            if len(found) == count:
-                return found
+        if self.takes_shortcut and (found := self._by_rule(rows)) is not None:
+            return found
         labels = self._decided(features, count)
         return [self._joined(*pair) for pair in zip(labels, rows, strict=True)]
 
@@ -65,15 +70,22 @@ class OneLabel:
             raise ModelOutputError(f"predict_proba: not {width} numbers for each of {count} texts")
         return list(rows)
 
-    def _by_rule(self, row: list[float]) -> Prediction | None:
-        """None where the rule has no answer, or a number is no probability as it stands."""
-        assert self.labels is not None and self._estimator.rule is not None
-        if not sums_to_one(row) or min(row) < 0.0 or max(row) > 1.0:
-            return None
-        place = self._estimator.rule(row)
-        if place is None:
-            return None
-        return _make(Prediction, (self.labels[place], row[place], tuple(row)))
+    def _by_rule(self, rows: list[list[float]]) -> list[Prediction] | None:
+        """None where the rule has no answer for one, or a number is no probability as it stands.
+
+        One loop without calls of our own: for a batch it is all that comes on top of the model.
+        """
+        labels, rule = self.labels, self._estimator.rule
+        assert labels is not None and rule is not None
+        found = []
+        for row in rows:
+            if not LEAST_SUM <= sum(row) <= MOST_SUM or min(row) < 0.0 or max(row) > 1.0:
+                return None
+            place = rule(row)
+            if place is None:
+                return None
+            found.append(_make(Prediction, (labels[place], row[place], tuple(row))))
+        return found
 
     def _joined(self, label: Any, row: list[float]) -> Prediction:
         """The two may disagree (TunedThresholdClassifierCV, SVC): ``predict`` is what the model
@@ -87,11 +99,8 @@ class OneLabel:
 
 
 def shown(classes: Sequence[Any], names: Names) -> tuple[str, ...]:
-    """The classes' names; raises ModelLoadError where LABELS gives two of them one."""
-    found = tuple(class_name(item, names) for item in classes)
-    if len(set(found)) < len(found):
-        raise ModelLoadError(f"LABELS gives two of the model's classes one name: {found}.")
-    return found
+    """The classes' names; raises ModelLoadError as compiled.names.rename."""
+    return rename([class_name(item, {}) for item in classes], names)
 
 
 def is_table(rows: Any, count: int, width: int) -> bool:

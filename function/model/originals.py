@@ -57,6 +57,7 @@ class SklearnPredictor:
         labels = self._estimator.labels(features)
         if isinstance(labels, list) and labels and isinstance(labels[0], list):
             return SeveralLabels(self._estimator, self._names, len(labels[0]))
+        self._estimator.settle_probabilities(features)
         return OneLabel(self._estimator, self._names)
 
     def _find_input(self, model: Any, signed: str | None, probes: list[str]) -> Input:

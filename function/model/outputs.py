@@ -6,7 +6,7 @@ Accepted, in MLflow's and scikit-learn's own shapes (list, ndarray, Series, Data
 - records with a label column (label, sentiment, prediction) and, if present, a probability of
   that label (score, confidence, probability);
 - one row of class probabilities per text, where the classes are known;
-- records whose keys are the classes, with a probability of each;
+- records whose keys are the classes, with a probability of each, alone or beside the label;
 - one list of ``{label, score}`` per text, as transformers gives them, of all labels or the best;
 - of several labels per text: rows of the whole numbers 0 and 1, or records with ``labels``.
 
@@ -33,7 +33,7 @@ from function.model.values import (
 from function.predictor import Prediction
 
 LABEL_KEYS = ("label", "sentiment", "prediction")
-CONFIDENCE_KEYS = ("score", "confidence", "probability")
+SURE_KEYS = ("score", "confidence", "probability")
 
 
 def read_output(
@@ -78,21 +78,30 @@ def _shares_by_name(row: Any) -> dict[str, float] | None:
     """Two classes or more, each with its probability; None for anything else."""
     pairs = _pairs(row)
     if pairs is not None:
-        shares = {str(label): score for label, score in pairs}
-    elif isinstance(row, Mapping) and _key(row, LABEL_KEYS) is None:
-        shares = {str(key): value for key, value in row.items()}
-    else:
+        return _as_shares({str(label): score for label, score in pairs})
+    if not isinstance(row, Mapping):
         return None
-    values = list(shares.values())
-    if len(shares) < 2 or not all(map(is_number, values)) or min(values) < 0:
+    label = _key(row, LABEL_KEYS)
+    rest = {key: value for key, value in row.items() if key not in (label, _key(row, SURE_KEYS))}
+    inner = [value for value in rest.values() if isinstance(value, Mapping)]
+    for candidate in [rest, *(inner if label is not None else ())]:
+        shares = _as_shares({str(key): plain(value) for key, value in candidate.items()})
+        if shares is not None and (label is None or str(plain(row[label])) in shares):
+            return shares
+    return None
+
+
+def _as_shares(named: dict[str, Any]) -> dict[str, float] | None:
+    values = list(named.values())
+    if len(named) < 2 or not all(map(is_number, values)) or min(values) < 0:
         return None
-    return shares if sums_to_one(values) else None
+    return named if sums_to_one(values) else None
 
 
 def _pairs(row: Any) -> list[tuple[Any, Any]] | None:
     """A list of ``{label, score}``, or a record with a list of each, as (label, score) pairs."""
     if isinstance(row, list) and row and all(isinstance(item, Mapping) for item in row):
-        keys = [(_key(item, LABEL_KEYS), _key(item, CONFIDENCE_KEYS)) for item in row]
+        keys = [(_key(item, LABEL_KEYS), _key(item, SURE_KEYS)) for item in row]
         if any(None in pair for pair in keys):
             return None
         return [
@@ -100,7 +109,7 @@ def _pairs(row: Any) -> list[tuple[Any, Any]] | None:
             for item, (label, score) in zip(row, keys, strict=True)
         ]
     if isinstance(row, Mapping):
-        label, score = _key(row, LABEL_KEYS), _key(row, CONFIDENCE_KEYS)
+        label, score = _key(row, LABEL_KEYS), _key(row, SURE_KEYS)
         if label is not None and score is not None:
             labels, scores = plain(row[label]), plain(row[score])
             both = isinstance(labels, list | tuple) and isinstance(scores, list | tuple)
@@ -138,11 +147,7 @@ def _from_pairs(
             "scores that sum to more than 1: those of several labels per text? Then say which"
             ' apply, as {"labels": [...]}'
         )
-    best = best_of(values)
-    scores = None
-    if classes is not None and set(shares) == {str(item) for item in classes}:
-        scores = distribution([shares[str(item)] for item in classes])
-    return Prediction(class_name(pairs[best][0], names), values[best], scores)
+    return _with_shares(pairs[best_of(values)][0], shares, classes, names)
 
 
 def _from_record(
@@ -151,10 +156,22 @@ def _from_record(
     label = _key(row, LABEL_KEYS)
     if label is None:
         return _from_columns(row, classes, names)
-    confidence = _key(row, CONFIDENCE_KEYS)
+    shares = _shares_by_name(row)
+    if shares is not None:  # beside the label, a probability of each class
+        return _with_shares(plain(row[label]), shares, classes, names)
+    confidence = _key(row, SURE_KEYS)
     given = None if confidence is None else plain(row[confidence])
     is_known = given is not None and given == given  # NaN is not, and how pandas says None
     return Prediction(class_name(row[label], names), probability(given) if is_known else None, None)
+
+
+def _with_shares(
+    label: Any, shares: dict[str, float], classes: Sequence[Any] | None, names: Mapping[str, str]
+) -> Prediction:
+    scores = None
+    if classes is not None and set(shares) == {str(item) for item in classes}:
+        scores = distribution([shares[str(item)] for item in classes])
+    return Prediction(class_name(label, names), probability(shares[str(label)]), scores)
 
 
 def _from_columns(

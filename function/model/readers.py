@@ -5,7 +5,7 @@ Nothing here imports scikit-learn: classes are told by their names and attribute
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -111,15 +111,15 @@ def shapes_for(model: Any, is_signed: bool) -> tuple[Shape, ...]:
     return FRAME_FIRST if is_signed else STRINGS_FIRST
 
 
-def vocabulary_of(model: Any, depth: int = 0) -> list[str]:
-    """The terms of the first vectorizer anywhere in the model, in any order; none where none."""
+def vocabulary_of(model: Any, depth: int = 0) -> Mapping[str, int]:
+    """Of the first vectorizer anywhere in the model; empty where there is none."""
     terms = getattr(model, "vocabulary_", None)
     if isinstance(terms, dict):
-        return [term for term in terms if isinstance(term, str)]
+        return terms
     for part in _all_parts(model) if depth < _DEEPEST else ():
         if found := vocabulary_of(part, depth + 1):
             return found
-    return []
+    return {}
 
 
 def _all_parts(model: Any) -> Iterator[Any]:
@@ -131,6 +131,6 @@ def _all_parts(model: Any) -> Iterator[Any]:
 def own_texts(model: Any, count: int = 8, terms_each: int = 2) -> list[str]:
     """Texts made of the model's own terms: in whatever language it was fitted, they differ."""
     terms = vocabulary_of(model)
-    step = max(1, len(terms) // (count * terms_each))
-    chosen = terms[::step][: count * terms_each]
+    wanted = count * terms_each
+    chosen = list(islice(terms, 0, None, max(1, len(terms) // wanted)))[:wanted]
     return [" ".join(chosen[at : at + terms_each]) for at in range(0, len(chosen), terms_each)]

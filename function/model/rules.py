@@ -58,9 +58,9 @@ def greatest(row: Sequence[float]) -> int:
 
 def clearly_greatest(row: Sequence[float]) -> int | None:
     """None where another is within NEARLY of it."""
-    best = max(row)
-    edge = best - NEARLY
-    return row.index(best) if sum([share >= edge for share in row]) == 1 else None
+    ranked = sorted(row)
+    is_clear = len(row) == 1 or ranked[-1] - ranked[-2] > NEARLY
+    return row.index(ranked[-1]) if is_clear else None
 
 
 def rule_of(model: Any, take_apart: TakeApart) -> Rule | None:

@@ -12,8 +12,8 @@ from function.errors import ModelOutputError
 
 ROUNDING = 1e-9
 """So far a probability may be beyond 0 or 1."""
-SUM_ROUNDING = 1e-3
-"""So far a row may be from 1: what is left of probabilities kept to three or four digits."""
+LEAST_SUM, MOST_SUM = 1 - 1e-3, 1 + 1e-3
+"""Of a row of probabilities: what is left of them where they are kept to three or four digits."""
 
 
 def plain(value: Any) -> Any:
@@ -54,7 +54,7 @@ def distribution(row: Sequence[Any]) -> tuple[float, ...]:
 
 def sums_to_one(row: Sequence[float]) -> bool:
     """False for NaN too."""
-    return abs(sum(row) - 1.0) <= SUM_ROUNDING
+    return LEAST_SUM <= sum(row) <= MOST_SUM
 
 
 def is_number(value: Any) -> bool:
