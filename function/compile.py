@@ -84,11 +84,11 @@ def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -
     stages = Stages()
     original = load_original(settings, stages, vectorizer)
     details = original.lineage.details
-    if details["trained_with"]:
+    if "trained_with" in details:
         report(f"trained with {in_words(details['trained_with'])}")
-    for phrase in details["restored"]:
+    for phrase in details.get("restored", ()):
         report(f"compiled as it was trained, {phrase}")
-    for warning in details["warnings"]:
+    for warning in details.get("warnings", ()):
         report(f"warning: {warning}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)

@@ -138,9 +138,18 @@ def top(*pairs: Any) -> list[dict[str, Any]]:
 def test_every_pyfunc_output_shape_is_read(
     serve: Serve, answer: Callable[[int], Any], expected: tuple[str, float | None]
 ) -> None:
-    client = serve(FixedAnswers(answer), {"LABELS": "0=bad,1=good"}, signature=text_signature())
+    names = {"LABELS": "0=bad,1=good"} if expected[0] == "good" else {}
+    client = serve(FixedAnswers(answer), names, signature=text_signature())
     assert answers(client) == [expected] * len(TEXTS)
     assert client.get("/models/info").json["engine"] == "pyfunc"
+
+
+def test_labels_that_name_none_of_the_classes_in_an_answer_are_refused(serve: Serve) -> None:
+    answer = FixedAnswers(lambda n: [{"poor": 0.25, "fine": 0.75}] * n)
+    client = serve(answer, {"LABELS": "0=bad,1=good"}, signature=text_signature())
+    reply = client.post("/predict", json={"text": "x"})
+    assert reply.status_code == 503
+    assert "the model's classes are poor, fine" in reply.json["detail"]
 
 
 @pytest.mark.parametrize(
@@ -320,3 +329,17 @@ def test_an_unusable_model_is_logged_once_and_never_ready(
     assert [client.post("/predict", json={"text": "x"}).status_code for _ in range(3)] == [500] * 3
     assert client.get("/health/ready").status_code == 503
     assert capsys.readouterr().out.count('"stack_trace"') == 1
+
+
+@pytest.mark.parametrize("classifier", [LinearSVC(), RandomForestClassifier(5)], ids=type)
+def test_labels_that_name_no_class_are_refused_by_every_engine(
+    serve: Serve, classifier: Any
+) -> None:
+    client = serve(
+        strings_pipeline(classifier),
+        {"LABELS": "0=bad,1=good"},
+        serialization_format="cloudpickle",
+    )
+    reply = client.post("/predict", json={"text": "good"})
+    assert reply.status_code == 503
+    assert "the model's classes are negative, neutral, positive" in reply.json["detail"]

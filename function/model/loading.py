@@ -106,9 +106,9 @@ class Loader:
             engine=model.predictor.engine,
             not_compiled=model.not_compiled,
             through_mlflow=stages.through_mlflow,
-            trained_with=model.lineage.details.get("trained_with") or None,
-            restored=model.lineage.details.get("restored") or None,
-            warnings=model.lineage.details.get("warnings") or None,
+            trained_with=model.lineage.details.get("trained_with"),
+            restored=model.lineage.details.get("restored"),
+            warnings=model.lineage.details.get("warnings"),
             timings_seconds=model.timings_seconds,
             attempts=self._attempts if self._attempts > 1 else None,
         )

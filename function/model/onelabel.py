@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from function.errors import ModelLoadError, ModelOutputError
+from function.compiled.names import rename
+from function.errors import ModelOutputError
 from function.model.estimator import Estimator
 from function.model.values import (
     LEAST_SUM,
@@ -98,11 +99,8 @@ class OneLabel:
 
 
 def shown(classes: Sequence[Any], names: Names) -> tuple[str, ...]:
-    """The classes' names; raises ModelLoadError where LABELS gives two of them one."""
-    found = tuple(class_name(item, names) for item in classes)
-    if len(set(found)) < len(found):
-        raise ModelLoadError(f"LABELS gives two of the model's classes one name: {found}.")
-    return found
+    """The classes' names; raises ModelLoadError as compiled.names.rename."""
+    return rename([class_name(item, {}) for item in classes], names)
 
 
 def is_table(rows: Any, count: int, width: int) -> bool:

@@ -120,8 +120,9 @@ def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
             warnings.append(patterns.in_words(name, found))
             if found.seconds > patterns.MOST_SECONDS:
                 raise ModelLoadError(warnings[-1])
-    details = {"trained_with": versions, "restored": restored, "warnings": warnings}
-    return lineage._replace(details={**lineage.details, **details})
+    told = {"trained_with": versions, "restored": restored, "warnings": warnings}
+    told = {name: value for name, value in told.items() if value}
+    return lineage._replace(details={**lineage.details, **told})
 
 
 def _predictor(
