@@ -6,7 +6,7 @@ a secret or the request's own text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any, ClassVar
 
@@ -169,3 +169,12 @@ class ModelLoadError(Exception):
     def __init__(self, told: str, cause: str = "") -> None:
         super().__init__(f"{told} ({cause})" if cause else told)
         self.told = told
+
+
+def chain(exc: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what caused it, each once: one may be its own cause, through others."""
+    seen: set[int] = set()
+    while exc is not None and id(exc) not in seen:
+        seen.add(id(exc))
+        yield exc
+        exc = exc.__cause__ or exc.__context__

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "predictor": set(),
     "security": {"errors"},
     "settings": {"errors", "security"},
-    "telemetry": {"settings", "security"},
+    "telemetry": {"settings", "security", "errors"},
     "compiled": {"predictor", "errors"},
     "compiler": {"compiled", "predictor", "errors"},
     "registry": {"compiled"} | LEAVES,

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
+from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel, chain
 from function.model.sources import from_folder, from_registry
 from function.model.stages import Stages
 from function.predictor import Predictor
@@ -174,8 +174,7 @@ class _Attempt:
             self._failure = exc
 
 
-def _links(exc: BaseException | None) -> Iterator[str]:
+def _links(exc: BaseException) -> Iterator[str]:
     """The chain of causes, each as its type and what lasts of its message."""
-    while exc is not None:
-        yield f"{type(exc).__name__}: {_PASSING.sub('', str(exc))}"
-        exc = exc.__cause__ or exc.__context__
+    for link in chain(exc):
+        yield f"{type(link).__name__}: {_PASSING.sub('', str(link))}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from function.errors import ModelLoadError
+from function.errors import ModelLoadError, chain
 
 UNREACHABLE = (
     "The MLflow server cannot be reached. Check MLFLOW_TRACKING_URI and that the server is up;"
@@ -54,9 +54,9 @@ def explained(subject: str, folder: Path | None = None) -> Iterator[None]:
 
 def explain(exc: BaseException, subject: str, folder: Path | None = None) -> str:
     """The detail for a failure while working on ``subject``; ``folder`` is the model's own."""
-    chain = list(_chain(exc))
-    names = {type(link).__name__ for link in chain}
-    for link in chain:
+    links = list(chain(exc))
+    names = {type(link).__name__ for link in links}
+    for link in links:
         if isinstance(link, ImportError) and link.name:
             package = link.name.partition(".")[0]
             return (
@@ -123,12 +123,6 @@ def _serialization(folder: Path | None) -> str | None:
         return None
     found = flavours.get("sklearn", {}).get("serialization_format")
     return str(found) if found else None
-
-
-def _chain(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__
 
 
 def _first_line(exc: BaseException) -> str:

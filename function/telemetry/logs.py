@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from function.errors import chain
 from function.security.redaction import Redaction
 from function.settings import LOG_LEVELS
 from function.telemetry import output
@@ -88,11 +89,10 @@ class JsonLog:
         """As ``failure``, without the exceptions' own messages: these may quote the request."""
         import traceback
 
-        links: list[str] = []
-        link: BaseException | None = exc
-        while link is not None:
-            links.append("".join(traceback.format_tb(link.__traceback__)) + type(link).__name__)
-            link = link.__cause__ or link.__context__
+        links = [
+            "".join(traceback.format_tb(link.__traceback__)) + type(link).__name__
+            for link in chain(exc)
+        ]
         self.write("ERROR", message, **fields, stack_trace="\n\n".join(reversed(links)))
 
 
