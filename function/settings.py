@@ -15,7 +15,7 @@ from function.errors import InvalidSetting
 # other thread is busy.
 PROBE_THREADS = 4
 # Python runs one compiled prediction at a time: more threads only take the lock from each other.
-MOST_THREADS_FOR_COMPILED = 4
+MOST_THREADS_FOR_COMPILED = 2
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -93,7 +93,7 @@ class Settings:
     )
     max_concurrency: int = setting(
         64,
-        "Requests that call the model at a time (at most 4 where it is compiled)",
+        "Requests that call the model at a time (at most 2 where it is compiled)",
         unit="requests",
         minimum=1,
     )

@@ -339,7 +339,8 @@ def test_a_registry_start_is_told_in_parts(
     served: str, registry_server: Registry, start: Callable[..., Container]
 ) -> None:
     container = start(served, *LOCKED_DOWN, "--tmpfs=/tmp", **from_registry(registry_server))
-    predict(container.wait_until_answering())
+    container.wait_until_predicting()
+    time.sleep(0.1)
     records = [json.loads(line) for line in container.log().splitlines()]
     (record,) = [record for record in records if record["message"] == "started"]
     print(f"registry: {record}")

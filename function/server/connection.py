@@ -19,8 +19,8 @@ READ_BYTES = 65_536
 MOST_UNSENT_BYTES = 262_144
 """Of answers to pipelined requests; the rest of the requests waits."""
 LEAST_BYTES_PER_SECOND = 4_096
-LEAST_SECONDS = 1.0
-"""What a body that others wait for may stall."""
+LEAST_SHARE = 0.25
+"""Of READ_TIMEOUT_SECONDS: what a body that others wait for may stall."""
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 MOST_LINGERED_BYTES = 16 * 1_048_576
@@ -116,7 +116,8 @@ class Connection:
         if self.is_closed:
             return
         if self.lingers:
-            if quiet > LINGER_SECONDS:
+            total = now - self._began
+            if quiet > LINGER_SECONDS or total > self._server.settings.read_timeout_seconds:
                 self.close()
         elif self._job is not None:
             if now > self._job.deadline:
@@ -151,7 +152,7 @@ class Connection:
             return
         limit = settings.read_timeout_seconds
         if self.held_bytes and self._server.room.is_contended:
-            limit = min(limit, LEAST_SECONDS)
+            limit *= LEAST_SHARE
         allowed = limit + reader.body_bytes / LEAST_BYTES_PER_SECOND
         if quiet > limit or now - self._began > allowed:
             self.refuse(RequestTimeout(settings.read_timeout_seconds))
@@ -256,6 +257,7 @@ class Connection:
         the socket closes would see a reset instead of the answer."""
         self.lingers = True
         server = self._server
+        self._began = self._since = server.now
         server.room.release(self)
         try:
             self._socket.shutdown(socket.SHUT_WR)
@@ -271,6 +273,7 @@ class Connection:
             return
         except OSError:
             data = b""
+        self._since = self._server.now
         self._lingered_bytes += len(data)
         if not data or self._lingered_bytes > MOST_LINGERED_BYTES:
             self.close()

@@ -222,7 +222,7 @@ class RequestReader:
         self.items.append(Item(self._request(), None, keeps_alive, is_old))
 
     def _request(self, method: str | None = None) -> Request:
-        body = self._body
+        body, self._body = self._body, []  # no body outlives its request
         path, query = _target(self._url)
         return Request(
             method or self._parser.get_method().decode("latin-1"),
