@@ -72,6 +72,11 @@ class LiveServer:
         return self.process.wait(timeout=30)
 
 
+def last_line_printed(output: str) -> str:
+    """A script's own last line: the log's records are written when their thread gets to it."""
+    return [line for line in output.splitlines() if not line.startswith("{")][-1]
+
+
 def free_port() -> int:
     """A port of loopback that was free a moment ago."""
     with socket.socket() as listener:

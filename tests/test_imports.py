@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import last_line_printed
+
 ROOT = Path(__file__).parents[1]
 HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops"}
 
@@ -19,7 +21,7 @@ def modules_after(statements: str) -> set[str]:
     ended = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return {name.partition(".")[0] for name in json.loads(ended.stdout.splitlines()[-1])}
+    return {name.partition(".")[0] for name in json.loads(last_line_printed(ended.stdout))}
 
 
 @pytest.mark.parametrize(

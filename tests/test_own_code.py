@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, clean_environ
+from tests.processes import last_line_printed
 
 TRAIN = """
 import sys, warnings
@@ -69,7 +70,7 @@ def served(folder: Path, files: dict[str, str], script: str) -> list[str]:
     tracking = {"MODEL_URI": str(folder / "model"), "MLFLOW_TRACKING_URI": str(folder / "mlruns")}
     environ |= {**tracking, "PYTHONPATH": str(ROOT), "ROOT": str(ROOT)}
     answered = run(["-c", ASK], ROOT, environ)
-    found: list[str] = json.loads(answered.splitlines()[-1])
+    found: list[str] = json.loads(last_line_printed(answered))
     return found
 
 

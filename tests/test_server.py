@@ -21,7 +21,7 @@ import pytest
 
 from tests.conftest import ROOT, clean_environ
 from tests.doors import BODY, answers, commands, connect, post, received, start_door
-from tests.processes import LiveServer, free_port, start_process
+from tests.processes import LiveServer, free_port, last_line_printed, start_process
 from tests.traffic import Traffic
 
 Serve = Callable[..., LiveServer]
@@ -473,7 +473,7 @@ def test_neither_flask_nor_a_heavy_package_is_in_the_process(compiled_folder: Pa
         text=True,
         check=True,
     )
-    loaded = set(ended.stdout.splitlines()[-1].split())
+    loaded = set(last_line_printed(ended.stdout).split())
     heavy = {"flask", "werkzeug", "functions_framework", "asyncio", "logging", "argparse"}
     heavy |= {"mlflow", "sklearn", "pandas", "numpy", "dataclasses", "pydantic", "inspect", "ssl"}
     assert not loaded & heavy

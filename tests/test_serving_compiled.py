@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from function.demo.sentences import read_sentences
 from tests.conftest import ROOT, AppFactory, clean_environ
+from tests.processes import last_line_printed
 from tests.registry import Registry, frame_pipeline, text_signature
 
 TEXTS = [
@@ -132,7 +133,7 @@ def test_a_compiled_folder_is_served_without_any_heavy_package(compiled: Path) -
         text=True,
         check=True,
     )
-    loaded = set(json.loads(ended.stdout.splitlines()[-1]))
+    loaded = set(json.loads(last_line_printed(ended.stdout)))
     heavy = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops", "pydantic", "yaml"}
     assert not loaded & heavy
 
