@@ -74,7 +74,7 @@ class LiveServer:
 
 def last_line_printed(output: str) -> str:
     """A script's own last line: the log's records are written when their thread gets to it."""
-    return [line for line in output.splitlines() if not line.startswith("{")][-1]
+    return [line for line in output.splitlines() if line and line[0] != "{"][-1]
 
 
 def free_port() -> int:

@@ -44,6 +44,8 @@ replies = [app.post("/predict", json={"text": text}) for text in ("GOOD news", "
 assert all(reply.status_code == 200 for reply in replies), replies[0].text
 info = app.get("/models/info").json
 app.post("/predict", json={"text": "", "other": 1})  # schemas of ours, imported late
+from function.telemetry import output
+output.flush()  # or a record would come between what is printed and its newline
 print(json.dumps([reply.json["sentiment"] for reply in replies] + [info["engine"]]))
 """
 CLEAN = "def clean(texts):\n    return [text.lower() for text in texts]\n"

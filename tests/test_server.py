@@ -463,6 +463,7 @@ def test_neither_flask_nor_a_heavy_package_is_in_the_process(compiled_folder: Pa
         'body = b\'{"text": "fine"}\'\n'
         "answer = application(Request('POST', '/predict', {'host': 'x'}, body))\n"
         "assert answer.status == 200, answer\n"
+        "from function.telemetry import output; output.flush()\n"
         "print(*sorted(sys.modules))"
     )
     ended = subprocess.run(
