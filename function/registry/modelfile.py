@@ -9,8 +9,6 @@ from typing import Any
 
 from function.errors import ModelLoadError
 
-TEXT_COLUMN = "text"
-
 
 def facts(folder: Path) -> dict[str, Any]:
     """The MLmodel file as it is; raises ModelLoadError where there is none."""
@@ -57,13 +55,6 @@ def flavour(details: Mapping[str, Any]) -> str:
     """``sklearn`` where pyfunc would only wrap the estimator, else ``pyfunc``."""
     native = "sklearn" in details["flavours"] and details["loader_module"] == "mlflow.sklearn"
     return "sklearn" if native else "pyfunc"
-
-
-def text_column(details: Mapping[str, Any]) -> str:
-    """The input column's name: the signature's only one, else ``text``."""
-    inputs = details["signature"]["inputs"] or []
-    names = [column.get("name") for column in inputs if column.get("name")]
-    return str(names[0]) if len(names) == 1 else TEXT_COLUMN
 
 
 def example_text(folder: Path) -> str | None:
