@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -127,8 +128,10 @@ class Engine:
     def run_command(
         self, *arguments: str, check: bool = False, timeout: float = 1_200, **options: Any
     ) -> subprocess.CompletedProcess[str]:
+        # podman leaves a file named oom where it was started when a container's memory runs out.
+        elsewhere = {"cwd": tempfile.gettempdir(), **options}
         ended = subprocess.run(
-            [self.command, *arguments], capture_output=True, text=True, timeout=timeout, **options
+            [self.command, *arguments], capture_output=True, text=True, timeout=timeout, **elsewhere
         )
         assert not check or ended.returncode == 0, f"{arguments}: {ended.stdout}{ended.stderr}"
         return ended
