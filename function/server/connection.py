@@ -15,11 +15,14 @@ from function.server.workers import Job
 if TYPE_CHECKING:
     from function.server.server import Server
 
-READ_BYTES = 65_536
-MOST_UNSENT_BYTES = 262_144
+READ_BYTES = 16_384
+LARGE_READ_BYTES = 65_536
+"""Of a body that BodyRoom has let in."""
+MOST_UNSENT_BYTES = 16_384
 """Of answers to pipelined requests; the rest of the requests waits."""
 LEAST_BYTES_PER_SECOND = 4_096
-LEAST_SHARE = 0.25
+LEAST_CONTENDED_BYTES_PER_SECOND = 65_536
+LEAST_SHARE = 0.1
 """Of READ_TIMEOUT_SECONDS: what a body that others wait for may stall."""
 IDLE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
@@ -41,9 +44,9 @@ class Connection:
         "_unsent",
         "_watched",
         "born",
-        "held_bytes",
         "is_closed",
         "lingers",
+        "reserved_bytes",
     )
 
     def __init__(self, server: Server, client: socket.socket) -> None:
@@ -56,7 +59,7 @@ class Connection:
         self._watched = 0
         self._lingered_bytes = 0
         self.born = self._since = self._began = server.now
-        self.held_bytes = 0  # what BodyRoom counts
+        self.reserved_bytes = 0  # what BodyRoom counts
         self.lingers = self.is_closed = False
         self._watch(EVENT_READ)
 
@@ -150,10 +153,10 @@ class Connection:
             if now - self._began > settings.request_timeout_seconds:
                 self.refuse(Overloaded("Too many large requests are under way."))
             return
-        limit = settings.read_timeout_seconds
-        if self.held_bytes and self._server.room.is_contended:
-            limit *= LEAST_SHARE
-        allowed = limit + reader.body_bytes / LEAST_BYTES_PER_SECOND
+        limit, pace = settings.read_timeout_seconds, LEAST_BYTES_PER_SECOND
+        if self.reserved_bytes and self._server.room.is_contended:
+            limit, pace = limit * LEAST_SHARE, LEAST_CONTENDED_BYTES_PER_SECOND
+        allowed = limit + reader.body_bytes / pace
         if quiet > limit or now - self._began > allowed:
             self.refuse(RequestTimeout(settings.read_timeout_seconds))
 
@@ -168,7 +171,7 @@ class Connection:
     def read(self) -> None:
         """Take what has arrived, and see what can be answered."""
         try:
-            data = self._socket.recv(READ_BYTES)
+            data = self._socket.recv(LARGE_READ_BYTES if self.reserved_bytes else READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -192,19 +195,23 @@ class Connection:
         server, items = self._server, self._items
         if self.is_closed:
             return
-        while items and self._job is None and len(self._unsent) < MOST_UNSENT_BYTES:
-            item = items.popleft()
-            request = item.request
-            if item.error is not None:
-                self._put(server.application.refuse(request, item.error), item)
-            elif server.application.needs_model(request):
-                self._submit(item)
-            else:
-                self._put(server.application(request), item)
-        if self._unsent:
-            self._send()
-        if not self.is_closed:
-            self._update()
+        while True:
+            while items and self._job is None and len(self._unsent) < MOST_UNSENT_BYTES:
+                item = items.popleft()
+                request = item.request
+                if item.error is not None:
+                    self._put(server.application.refuse(request, item.error), item)
+                elif server.application.needs_model(request):
+                    self._submit(item)
+                else:
+                    self._put(server.application(request), item)
+            if self._unsent:
+                self._send()
+            if self.is_closed:
+                return
+            if self._job is not None or self._unsent or not (items or self._reader.read_on()):
+                break
+        self._update()
 
     def _submit(self, item: Item) -> None:
         server = self._server
@@ -247,10 +254,11 @@ class Connection:
             self._watch(EVENT_WRITE)
         elif reader.is_done and not self._items:
             self._end()
-        elif server.room.has_room(self, reader.body_bytes if reader.in_body else 0):
-            self._watch(EVENT_READ)
         else:
-            self._watch(0)
+            if self.reserved_bytes and not reader.in_body:
+                server.room.release(self)
+            is_admitted = server.room.admits(self, reader.expected_bytes if reader.in_body else 0)
+            self._watch(EVENT_READ if is_admitted else 0)
 
     def _end(self) -> None:
         """Say that nothing more comes, and read on for a while: a client that is still sending when
@@ -268,7 +276,7 @@ class Connection:
 
     def _discard(self) -> None:
         try:
-            data = self._socket.recv(READ_BYTES)
+            data = self._socket.recv(LARGE_READ_BYTES)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

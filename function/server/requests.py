@@ -29,8 +29,12 @@ from function.errors import (
 )
 from function.http.messages import Request
 
-MOST_HEAD_BYTES = 65_536
+MOST_HEAD_BYTES = 16_384
 MOST_HEADERS = 100
+MOST_REQUESTS_AT_ONCE = 4
+_SLICE_BYTES = 512
+"""Of what is read at a time where more than so many come together: each takes far more memory as a
+request than as bytes."""
 _CHUNK_OVERHEAD = 8
 """A chunk of one byte takes six to send; much more is a stream of extensions or trailers."""
 
@@ -62,8 +66,10 @@ class RequestReader:
         "_limit",
         "_parser",
         "_raw_bytes",
+        "_rest",
         "_url",
         "body_bytes",
+        "expected_bytes",
         "in_body",
         "in_message",
         "is_done",
@@ -79,7 +85,10 @@ class RequestReader:
         self._body: list[bytes] = []
         self._error: ServiceError | None = None
         self._is_upgrade = False  # a request with a body that offers another protocol
+        self._rest = b""
         self._head_bytes = self._raw_bytes = self.body_bytes = 0
+        self.expected_bytes = 0
+        """How long the body that is arriving will be, or may become where that is not said."""
         self.items: deque[Item] = deque()
         self.in_message = False
         """Whether a part of a request has arrived, and not all of it."""
@@ -90,7 +99,25 @@ class RequestReader:
         """Whether nothing more is read: the last item is an error, or ends the connection."""
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes; of many requests at once a few become items, and ``read_on`` has the
+        others."""
+        if data.count(b" HTTP/") > MOST_REQUESTS_AT_ONCE:
+            self._rest = data
+            self.read_on()
+        else:
+            self._take(data)
+
+    def read_on(self) -> bool:
+        """Go on with what has been fed until there is an item again; False where there is none."""
+        rest = self._rest
+        start = 0
+        while start < len(rest) and not self.items and not self.is_done:
+            self._take(rest[start : start + _SLICE_BYTES])
+            start += _SLICE_BYTES
+        self._rest = rest[start:]
+        return bool(self.items)
+
+    def _take(self, data: bytes) -> None:
         try:
             self._feed(data)
         except HttpParserError as exc:
@@ -184,9 +211,11 @@ class RequestReader:
         if self._is_upgrade:
             return
         headers = self._headers
-        if "transfer-encoding" in headers and headers["transfer-encoding"].lower() != "chunked":
+        is_chunked = "transfer-encoding" in headers
+        self.expected_bytes = self._limit if is_chunked else int(headers.get("content-length") or 0)
+        if is_chunked and headers["transfer-encoding"].lower() != "chunked":
             self._error = UnknownTransferCoding("Send the body chunked, or with a Content-Length.")
-        elif int(headers.get("content-length") or 0) > self._limit:
+        elif self.expected_bytes > self._limit:
             self._error = BodyTooLarge(self._limit)
         elif "expect" in headers:
             self.wants_continue = headers["expect"].lower() == "100-continue"

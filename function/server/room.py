@@ -1,7 +1,7 @@
-"""Memory for requests that are arriving: what is half there is bounded for all clients together.
+"""Memory for large bodies: what has been let in is bounded for all clients together.
 
-A small part of a request always finds room. Beyond it a client is read from while the sum is within
-the bound; the one that has sent most is read from always, so that somebody gets done.
+A small body always finds room. A large one is let in as a whole, in the order they came, once there
+is room for all of it: were each given a part, none would get done.
 """
 
 from __future__ import annotations
@@ -11,47 +11,47 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from function.server.connection import Connection
 
-ALWAYS_BYTES = 16_384
-LEAST_BYTES = 8 * 1_048_576
+SMALL_BYTES = 16_384
+LEAST_BYTES = 16 * 1_048_576
 WHOLE_BODIES = 4
 
 
 class BodyRoom:
-    """Counts what connections hold of bodies that are not answered yet."""
+    """Counts what connections may hold of large bodies that are not answered yet."""
 
     def __init__(self, max_body_bytes: int) -> None:
-        self._most_bytes = max(LEAST_BYTES, WHOLE_BODIES * max_body_bytes)
-        self._held_bytes = 0
-        self._holding: set[Connection] = set()
-        self._waiting: dict[Connection, None] = {}  # in the order they came
+        self._free_bytes = max(LEAST_BYTES, WHOLE_BODIES * max_body_bytes)
+        self._waiting: dict[Connection, int] = {}  # in the order they came
 
     @property
     def is_contended(self) -> bool:
         """Whether somebody waits for room, so that who holds it must not dawdle."""
         return bool(self._waiting)
 
-    def has_room(self, connection: Connection, body_bytes: int) -> bool:
-        """Note how much the connection holds now, and whether to read on; if not, it is resumed."""
-        if body_bytes <= ALWAYS_BYTES:
-            if connection.held_bytes:
-                self.release(connection)
+    def admits(self, connection: Connection, body_bytes: int) -> bool:
+        """Whether to read on, a body of so many bytes at most; if not, it is resumed later."""
+        if body_bytes <= SMALL_BYTES or connection.reserved_bytes:
             return True
-        self._held_bytes += body_bytes - connection.held_bytes
-        connection.held_bytes = body_bytes
-        self._holding.add(connection)
-        if self._held_bytes <= self._most_bytes:
-            return True
-        if connection is max(self._holding, key=lambda holder: holder.held_bytes):
-            return True
-        self._waiting[connection] = None
-        return False
+        self._waiting[connection] = body_bytes
+        self._admit_next()
+        return connection.reserved_bytes > 0
 
     def release(self, connection: Connection) -> None:
         """The connection holds nothing any more; those who wait may go on."""
-        self._held_bytes -= connection.held_bytes
-        connection.held_bytes = 0
-        self._holding.discard(connection)
+        self._free_bytes += connection.reserved_bytes
+        connection.reserved_bytes = 0
         self._waiting.pop(connection, None)
-        waiting, self._waiting = self._waiting, {}
-        for other in waiting:
+        for other in self._admit_next():
             other.resume()
+
+    def _admit_next(self) -> list[Connection]:
+        admitted = []
+        for connection, body_bytes in self._waiting.items():
+            if body_bytes > self._free_bytes:
+                break
+            self._free_bytes -= body_bytes
+            connection.reserved_bytes = body_bytes
+            admitted.append(connection)
+        for connection in admitted:
+            del self._waiting[connection]
+        return admitted
