@@ -78,6 +78,12 @@ COPY function function
 RUN { [ "$NATIVE" = no ] || python -m function.build; } \
  && python -m compileall -q --invalidation-mode unchecked-hash .
 
+# The start in one file: a wake-up then takes half the time of the processor (function/bundle).
+FROM server-packages AS bundled-code
+WORKDIR /app
+COPY --from=code /app .
+RUN python -m function.bundle serve.pyc
+
 
 # The model: compiled from MLflow, or the folder `model` of the build context as it is.
 FROM registry-packages AS model
@@ -114,12 +120,12 @@ LABEL org.opencontainers.image.title="sentiment-function" \
       org.opencontainers.image.description="One compiled text classifier, served over HTTP" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=server-packages /opt/venv /opt/venv
-COPY --from=code /app /app
+COPY --from=bundled-code /app /app
 COPY --from=model /model /app/model
 ENV COMPILED_MODEL=/app/model
 EXPOSE 8080
 USER 65532:65532
-CMD ["python", "-m", "function.serve"]
+CMD ["python", "-I", "-S", "/app/serve.pyc"]
 
 
 FROM base AS registry

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "wiring": {"http", "model"} | LEAVES,
     "handler": {"http", "wiring"} | LEAVES,
     "server": {"http"} | LEAVES,
+    "bundle": {"serve"},
     "demo": {"registry"} | LEAVES,
 }
 """What is not here is a command line, and may import all."""

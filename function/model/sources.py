@@ -6,9 +6,7 @@ every stage timed. Nothing heavy is imported until the source that needs it is a
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled import garbage
@@ -82,8 +80,10 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
     ModelLoadError, or ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
+        from contextlib import ExitStack
         from shutil import rmtree
         from tempfile import mkdtemp
+        from weakref import finalize
 
         from function.model import fetching, owncode
         from function.registry import modelfile, trained
@@ -102,7 +102,7 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
-            weakref.finalize(model, cleanup.pop_all().close)
+            finalize(model, cleanup.pop_all().close)
     return Original(model, predictor, lineage, example)
 
 

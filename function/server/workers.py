@@ -8,13 +8,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from function.http.messages import Request, Response
 from function.server.requests import Item
 
 if TYPE_CHECKING:
+    from queue import SimpleQueue
+
     from function.server.connection import Connection
 
 
@@ -51,7 +52,7 @@ class Workers:
         self._wake = wake
         self._running = self._threads = 0
         self._queued: deque[Job] = deque()
-        self._given: SimpleQueue[Job] = SimpleQueue()
+        self._given: SimpleQueue[Job] | None = None
         self._done: deque[tuple[Job, Response]] = deque()
 
     def submit(self, job: Job) -> bool:
@@ -80,14 +81,20 @@ class Workers:
 
     def _run(self, job: Job) -> None:
         self._running += 1
+        if self._given is None:
+            from queue import SimpleQueue  # which a start on a compiled model does without
+
+            self._given = SimpleQueue()
         if self._running > self._threads:
             self._threads += 1
-            threading.Thread(target=self._work, name="worker", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(self._given,), name="worker", daemon=True
+            ).start()
         self._given.put(job)
 
-    def _work(self) -> None:
+    def _work(self, given: SimpleQueue[Job]) -> None:
         while True:
-            job = self._given.get()
+            job = given.get()
             response = self._answer(job.item.request)
             self._done.append((job, response))
             del job, response  # or the last request would stay in memory until the next
