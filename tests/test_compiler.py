@@ -44,8 +44,8 @@ from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare, probe_texts
 from function.errors import ModelLoadError
-from function.model.originals import SklearnPredictor
 from function.model.sources import answers_of
+from function.originals.predictors import SklearnPredictor
 from tests.fitted_models import (
     LABELS,
     TEXTS,

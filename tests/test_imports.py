@@ -29,7 +29,7 @@ def modules_after(statements: str) -> set[str]:
     [
         "import function",
         "from function import handle",
-        "import function.model.cache, function.model.outputs, function.model.originals",
+        "import function.model.cache, function.originals.outputs, function.originals.predictors",
         "import function.registry.direct, function.registry.mlflow",
         "import functions_framework as ff\nff.create_app('handle', 'main.py')",
     ],

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeRegressor
 
 from function.errors import ModelLoadError
-from function.model.originals import SklearnPredictor
+from function.originals.predictors import SklearnPredictor
 from tests.input_shapes import CASES, Case
 from tests.registry import training_data
 

@@ -23,7 +23,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.originals import SklearnPredictor
+from function.originals.predictors import SklearnPredictor
 from function.predictor import MultilabelPrediction, Prediction
 from function.protocols.sentiment import render_batch, render_prediction
 from tests.registry import training_data

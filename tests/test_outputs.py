@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from function.errors import ModelOutputError
-from function.model.outputs import read_output
+from function.originals.outputs import read_output
 
 CLASSES = ["neg", "pos"]
 BINARY = {"0": "negative", "1": "positive"}

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, NuSVC
 
 from function.demo.sentences import read_sentences
-from function.model.originals import SklearnPredictor
+from function.originals.predictors import SklearnPredictor
 from tests.benchmarks.originals import MODELS
 from tests.registry import training_data
 

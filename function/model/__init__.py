@@ -1,1 +1,1 @@
-"""Loading a model and asking it; knows nothing of HTTP."""
+"""Loading a model, once, and whence: knows nothing of HTTP."""

@@ -5,7 +5,6 @@ The quick way (``registry.direct``) where it is known to be exact, else mlflow's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Protocol
@@ -13,12 +12,6 @@ from typing import Any, Protocol
 from function.model.stages import Stages
 from function.registry.lineage import Lineage
 from function.settings import Settings
-
-
-def flavour_of(details: Mapping[str, Any]) -> str:
-    """``sklearn`` where pyfunc would only wrap the estimator, or knows no way to ask it."""
-    is_native = details["loader_module"] in ("mlflow.sklearn", None)
-    return "sklearn" if "sklearn" in details["flavours"] and is_native else "pyfunc"
 
 
 def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
@@ -60,14 +53,14 @@ def _fetch_by(way: Way, settings: Settings, stages: Stages, workspace: str) -> t
 def deserialize(lineage: Lineage, folder: Path) -> Any:
     """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
     from function.model import owncode
-    from function.registry import mlflow, skopsfile
+    from function.registry import mlflow, modelfile, skopsfile
     from function.registry.failures import explained
 
     if file := skopsfile.find(folder):
         with explained(lineage.model_uri, folder):
             return skopsfile.load(file)
     with owncode.kept_apart(folder):
-        return mlflow.deserialize(lineage, folder, flavour_of(lineage.details))
+        return mlflow.deserialize(lineage, folder, modelfile.flavour(lineage.details))
 
 
 def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:

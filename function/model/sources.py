@@ -111,10 +111,10 @@ def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
     to be warned of. Raises ModelLoadError for what would stop the process for good."""
     from function.compiler import patterns
     from function.compiler.eras import restore
-    from function.model import fetching
+    from function.registry import modelfile
 
     restored, warnings = [], []
-    if fetching.flavour_of(lineage.details) == "sklearn":
+    if modelfile.flavour(lineage.details) == "sklearn":
         restored = restore(model)
         for name, found in patterns.slow_patterns(model):
             warnings.append(patterns.in_words(name, found))
@@ -128,13 +128,13 @@ def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
 def _predictor(
     model: Any, lineage: Lineage, names: Mapping[str, str], versions: Versions
 ) -> Predictor:
-    from function.model import fetching, signatures
-    from function.model.originals import PyfuncPredictor, SklearnPredictor
-    from function.registry import trained
+    from function.originals import signatures
+    from function.originals.predictors import PyfuncPredictor, SklearnPredictor
+    from function.registry import modelfile, trained
 
     inputs = lineage.details["signature"]["inputs"]
     try:
-        if fetching.flavour_of(lineage.details) == "sklearn":
+        if modelfile.flavour(lineage.details) == "sklearn":
             return SklearnPredictor(model, names, signatures.text_column(inputs))
         return PyfuncPredictor(model, names, inputs)
     except ModelLoadError as exc:
@@ -149,8 +149,9 @@ def _joined(
 ) -> tuple[Any, Lineage]:
     """The classifier behind its vectorizer, and the lineage, which says so."""
     from function.model import fetching, vectorizers
+    from function.registry import modelfile
 
-    if fetching.flavour_of(lineage.details) != "sklearn":
+    if modelfile.flavour(lineage.details) != "sklearn":
         raise ModelLoadError(
             f"{lineage.model_uri} is no scikit-learn model: only one can be joined."
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from function.compiler.sklearn_names import describe
 from function.errors import ModelLoadError
-from function.model import readers
+from function.originals import readers
 
 _MOST_DETAIL = 200
 

@@ -52,9 +52,10 @@ def _size_bytes(folder: Path) -> int:
 
 
 def flavour(details: Mapping[str, Any]) -> str:
-    """``sklearn`` where pyfunc would only wrap the estimator, else ``pyfunc``."""
-    native = "sklearn" in details["flavours"] and details["loader_module"] == "mlflow.sklearn"
-    return "sklearn" if native else "pyfunc"
+    """``sklearn`` where pyfunc would only wrap the estimator, or knows no way to ask it; else
+    ``pyfunc``."""
+    is_native = details["loader_module"] in ("mlflow.sklearn", None)
+    return "sklearn" if "sklearn" in details["flavours"] and is_native else "pyfunc"
 
 
 def example_text(folder: Path) -> str | None:

@@ -35,7 +35,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC, LinearSVC
 
 from function.demo.sentences import read_sentences
-from function.model.originals import SklearnPredictor
+from function.originals.predictors import SklearnPredictor
 
 SECONDS = 2.0
 BATCH = 100

@@ -13,10 +13,10 @@ from math import isnan
 from typing import Any
 
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.estimator import Estimator
-from function.model.onelabel import Names, is_table, shown
-from function.model.rules import NEARLY
-from function.model.values import probability
+from function.originals.estimator import Estimator
+from function.originals.onelabel import Names, is_table, shown
+from function.originals.rules import NEARLY
+from function.originals.values import probability
 from function.predictor import MultilabelPrediction
 
 Row = Sequence[float] | None

@@ -6,14 +6,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.errors import ModelLoadError
-from function.model import readers, refusals, signatures
-from function.model.estimator import Estimator
-from function.model.multilabel import SeveralLabels
-from function.model.onelabel import OneLabel
-from function.model.reading import Reading
-from function.model.rules import NEARLY
-from function.model.shapes import FRAME_FIRST, PROBES, Input, NoShapeFits, as_records, find_input
-from function.model.values import plain
+from function.originals import readers, refusals, signatures
+from function.originals.estimator import Estimator
+from function.originals.multilabel import SeveralLabels
+from function.originals.onelabel import OneLabel
+from function.originals.reading import Reading
+from function.originals.rules import NEARLY
+from function.originals.shapes import (
+    FRAME_FIRST,
+    PROBES,
+    Input,
+    NoShapeFits,
+    as_records,
+    find_input,
+)
+from function.originals.values import plain
 from function.predictor import Answer, said
 
 TEXT_COLUMN = "text"

@@ -13,8 +13,8 @@ from typing import Any
 
 from function.compiled.names import rename
 from function.errors import ModelOutputError
-from function.model.estimator import Estimator
-from function.model.values import (
+from function.originals.estimator import Estimator
+from function.originals.values import (
     LEAST_SUM,
     MOST_SUM,
     ROUNDING,

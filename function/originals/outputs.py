@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.errors import ModelOutputError
-from function.model.values import (
+from function.originals.values import (
     best_of,
     class_name,
     describe,

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.errors import ModelOutputError
-from function.model.onelabel import Names, shown
-from function.model.outputs import expect_rows, own_classes, read_output
-from function.model.values import class_name, describe, plain, probability
+from function.originals.onelabel import Names, shown
+from function.originals.outputs import expect_rows, own_classes, read_output
+from function.originals.values import class_name, describe, plain, probability
 from function.predictor import Answer, MultilabelPrediction
 
 LABELS_KEY, SCORES_KEY = "labels", "scores"

@@ -12,9 +12,9 @@ from copy import copy
 from typing import Any
 
 from function.compiler.sklearn_names import public_name
-from function.model import rules
-from function.model.support_vectors import joint_ask
-from function.model.values import plain
+from function.originals import rules
+from function.originals.support_vectors import joint_ask
+from function.originals.values import plain
 
 THRESHOLDS = {
     "sklearn.model_selection.FixedThresholdClassifier",

@@ -9,9 +9,9 @@ from typing import Any
 
 from function.compiler.sklearn_names import describe
 from function.errors import ModelLoadError, ModelOutputError
-from function.model import readers
-from function.model.estimator import taken_apart
-from function.model.shapes import NoShapeFits
+from function.originals import readers
+from function.originals.estimator import taken_apart
+from function.originals.shapes import NoShapeFits
 
 WAY_OUT = (
     "python -m function.compile CLASSIFIER_URI --vectorizer FILE --output DIR makes one compiled"

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from function.compiler.sklearn_names import public_name
-from function.model.shapes import (
+from function.originals.shapes import (
     FRAME_FIRST,
     MATRIX_FIRST,
     STRINGS,

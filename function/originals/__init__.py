@@ -1,0 +1,1 @@
+"""Asking models as they were logged, scikit-learn's and pyfunc: input, answers, and why not."""
