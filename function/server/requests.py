@@ -15,7 +15,6 @@ from httptools import (
     HttpParserInvalidMethodError,
     HttpParserUpgrade,
     HttpRequestParser,
-    parse_url,
 )
 
 from function.errors import (
@@ -28,6 +27,7 @@ from function.errors import (
     UnknownTransferCoding,
 )
 from function.http.messages import Request
+from function.server.target import path_and_query
 
 MOST_HEAD_BYTES = 16_384
 MOST_HEADERS = 100
@@ -252,7 +252,7 @@ class RequestReader:
 
     def _request(self, method: str | None = None) -> Request:
         body, self._body = self._body, []  # no body outlives its request
-        path, query = _target(self._url)
+        path, query = path_and_query(self._url)
         return Request(
             method or self._parser.get_method().decode("latin-1"),
             path,
@@ -273,23 +273,3 @@ def _lower(name: bytes) -> str:
     if len(_lower_names) < _MOST_NAMES:
         _lower_names[name] = lower
     return lower
-
-
-def _target(url: bytes) -> tuple[str, str]:
-    """Path, decoded, and query, as it came, of any form of request target (RFC 9112, 3.2)."""
-    if not url.startswith(b"/"):
-        url = _origin_form(url)
-    path, _, query = url.partition(b"?")
-    if b"%" in path:
-        from urllib.parse import unquote_to_bytes
-
-        path = unquote_to_bytes(path)
-    return path.decode("utf-8", "replace"), query.decode("latin-1")
-
-
-def _origin_form(url: bytes) -> bytes:
-    try:
-        parts = parse_url(url)
-    except HttpParserError:  # "*", or nothing that names a resource
-        return b"/" + url
-    return (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")

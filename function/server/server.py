@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import socket
 from collections import deque
-from contextlib import suppress
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
 from typing import Protocol
@@ -17,6 +15,7 @@ from function.http.messages import Response
 from function.server.connection import Connection
 from function.server.listener import Listener
 from function.server.room import BodyRoom
+from function.server.waker import Waker
 from function.server.workers import Job, Workers
 from function.settings import MOST_THREADS_FOR_COMPILED, Settings
 
@@ -249,26 +248,6 @@ class Server:
                 if connection.is_idle and not connection.lingers:
                     connection.close()
         return not self._connections and not self._is_accepting
-
-
-class Waker:
-    """Wakes the loop from other threads and from signal handlers: a byte through a socket."""
-
-    def __init__(self) -> None:
-        self.socket, self._writer = socket.socketpair()
-        self.socket.setblocking(False)
-        self._writer.setblocking(False)
-        self.descriptor = self._writer.fileno()
-
-    def wake(self) -> None:
-        """Make select return; safe from any thread."""
-        with suppress(BlockingIOError):  # it is full, so the loop wakes anyway
-            os.write(self.descriptor, b"\0")
-
-    def ready(self, events: int) -> None:
-        """Take the bytes away: they have done what they are for."""
-        with suppress(BlockingIOError):
-            self.socket.recv(4096)
 
 
 def _most_connections(wanted: int) -> int:
