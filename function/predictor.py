@@ -11,9 +11,10 @@ class Prediction(NamedTuple):
 
     ``confidence`` is the probability of ``label``, and ``scores`` the probability of each class
     in the order of ``Predictor.labels``; both are None where the model gives no probabilities.
+    ``label`` is None where all it gives for this text are probabilities that are not numbers (NaN).
     """
 
-    label: str
+    label: str | None
     confidence: float | None
     scores: tuple[float, ...] | None
 
@@ -41,7 +42,7 @@ Answer = Prediction | MultilabelPrediction
 """Told apart by type; a predictor gives the one or the other, as its ``multilabel`` says."""
 
 
-def said(answer: Answer) -> str | tuple[str, ...]:
+def said(answer: Answer) -> str | tuple[str, ...] | None:
     """What an answer decided, to compare by: the label, or those that apply."""
     return answer.labels if isinstance(answer, MultilabelPrediction) else answer.label
 

@@ -108,6 +108,21 @@ def test_a_confidence_that_is_no_number_is_none() -> None:
     assert pairs({"label": ["pos", "neg"], "score": [0.9, float("nan")]})[1] == ("neg", None)
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        np.array([[float("nan")] * 2, [0.4, 0.6]]),
+        [[float("nan"), 1.0], [0.4, 0.6]],
+        pd.DataFrame({"neg": [float("nan"), 0.4], "pos": [float("nan"), 0.6]}),
+        [{"neg": None, "pos": float("nan")}, {"neg": 0.4, "pos": 0.6}],
+    ],
+)
+def test_probabilities_that_are_not_numbers_leave_that_text_alone_without_an_answer(
+    output: Any,
+) -> None:
+    assert read_output(output, 2, CLASSES) == [(None, None, None), ("pos", 0.6, (0.4, 0.6))]
+
+
 @pytest.mark.parametrize("output", [[1, 0], np.array([1, 0]), np.array([1.0, 0.0]), ["1", "0"]])
 def test_integer_classes_are_named_by_labels(output: Any) -> None:
     assert pairs(output, names=BINARY) == [("positive", None), ("negative", None)]
@@ -139,7 +154,6 @@ def test_an_even_row_takes_the_first_class_as_argmax_does() -> None:
         pd.DataFrame({"neg": [10.0, 60.0], "pos": [90.0, 40.0]}),
         [{"other": 0.1, "pos": 0.9}, {"other": 0.6, "pos": 0.4}],
         [[{"label": "pos", "score": 0.9}, {"label": "neg", "score": 0.8}]] * 2,
-        np.array([[float("nan"), 1.0], [0.0, 1.0]]),
         pd.DataFrame({"a": [1, 2], "b": [3, 4]}),
         np.array([[-0.1, 1.1], [0.0, 1.0]]),
         [[True, False], [True, False]],

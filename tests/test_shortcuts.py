@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, NuSVC
 
 from function.demo.sentences import read_sentences
+from function.originals.accents import strip_in_linear_time
 from function.originals.predictors import SklearnPredictor
 from tests.benchmarks.originals import MODELS
 from tests.registry import training_data
@@ -60,3 +62,15 @@ def test_a_tie_goes_where_the_model_says() -> None:
     for weights in ("uniform", "distance"):
         neighbours = KNeighborsClassifier(4, weights=weights)
         check(make_pipeline(CountVectorizer(), neighbours).fit(texts, numbers), texts)
+
+
+@pytest.mark.parametrize("accents", ["unicode", "ascii"])
+def test_accents_are_stripped_in_linear_time_where_nothing_is_compiled(accents: str) -> None:
+    texts = ["Crème brûlée", "cafe\u0301 au lait", "ﬁn ½ Ǆ ạ̈", "naïve 好"]
+    vectorizer = HashingVectorizer(strip_accents=accents, n_features=64)
+    model = make_pipeline(vectorizer, LogisticRegression()).fit(texts, list("abab"))
+    expected = vectorizer.transform(texts).toarray()
+    strip_in_linear_time(model)
+    assert np.array_equal(vectorizer.transform(texts).toarray(), expected)
+    marks = "a" + "\u0301\u0323" * 50_000  # two minutes the other way
+    assert vectorizer.build_preprocessor()(marks) == "a"

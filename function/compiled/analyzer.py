@@ -66,11 +66,12 @@ def _chain(prepare: Callable[[str], str] | None, analyze: Analyze) -> Analyze:
 def _build_preparer(lowercase: bool, accents: str | None) -> Callable[[str], str] | None:
     if accents is None:
         return str.lower if lowercase else None
-    strip = _accent_stripper(accents)
+    strip = accent_stripper(accents)
     return (lambda text: strip(text.lower())) if lowercase else strip
 
 
-def _accent_stripper(accents: str) -> Callable[[str], str]:
+def accent_stripper(accents: str) -> Callable[[str], str]:
+    """Return what scikit-learn's `strip_accents` "ascii" or "unicode" does, in linear time."""
     if accents not in ("ascii", "unicode"):
         raise ValueError(f"unknown strip_accents {accents!r}")
     bases = _Bases(ascii_only=accents == "ascii")

@@ -166,10 +166,12 @@ def _compiled(
 ) -> tuple[Predictor, str | None]:
     """The compiled predictor, else the original's own and the reason."""
     from function.compiler.compiler import NotCompilable
+    from function.originals.accents import strip_in_linear_time
 
     try:
         predictor, _ = compile_original(original, names, stages)
     except NotCompilable as exc:
+        strip_in_linear_time(original.model)
         return original.predictor, str(exc)
     return predictor, None
 

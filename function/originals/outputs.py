@@ -197,6 +197,8 @@ def _from_probabilities(
         raise ModelOutputError("probabilities without class names; set LABELS to 0=...,1=...")
     if len(row) != len(classes):
         raise ModelOutputError(f"{len(row)} probabilities for {len(classes)} classes")
+    if any(value != value for value in row):  # NaN: this text's problem, and nobody else's
+        return Prediction(None, None, None)
     scores = distribution(row)
     best = best_of(scores)
     return Prediction(class_name(classes[best], names), scores[best], scores)

@@ -139,7 +139,7 @@ def _render(text: str, answer: Answer, version: str, labels: tuple[str, ...] | N
     label, confidence, scores = answer
     more = _scores(labels, scores)
     return (
-        f'{{"text":{_quote(text)},"sentiment":{_quote(label)},'
+        f'{{"text":{_quote(text)},"sentiment":{"null" if label is None else _quote(label)},'
         f'"confidence":{"null" if confidence is None else repr(confidence)},'
         f'"model_version":{version}{more}}}'
     )
