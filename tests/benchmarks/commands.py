@@ -127,6 +127,17 @@ def function_serve(site: Site) -> list[str]:
     return [str(site.python), "-m", "function.serve"]
 
 
+def function_bundle(site: Site) -> list[str]:
+    return [str(site.python), "-I", "-S", str(site.folder / "serve.pyc")]
+
+
+def compile_and_bundle(site: Site) -> None:
+    """The model, and the start in one file, as the Dockerfile does."""
+    compile_model(site)
+    command = [str(site.python), "-m", "function.bundle", str(site.folder / "serve.pyc")]
+    progress.run("writing the bundle", command, {"PYTHONPATH": str(REPOSITORY)})
+
+
 def compile_model(site: Site) -> None:
     shutil.rmtree(site.folder / "compiled", ignore_errors=True)
     command = [str(site.python), "-m", "function.compile", site.model.model_uri, "--output"]

@@ -80,6 +80,10 @@ def _ours(name: str, title: str, started: dict[str, Any], **source: Any) -> Comp
 
 _CODE = REPOSITORY / "function"
 _SERVE = {"settings": "`python -m function.serve`", "command": commands.function_serve}
+_BUNDLE = {
+    "settings": "`python -I -S serve.pyc`, as the compiled image",
+    "command": commands.function_bundle,
+}
 _GUNICORN = {
     "settings": "gunicorn as Functions Framework starts it: 1 worker, 4 x cores threads",
     "command": commands.functions_framework("handle", REPOSITORY / "main.py"),
@@ -104,7 +108,10 @@ _floor = partial(Competitor, "floor", shape=shapes.ANYTHING)
 _UVICORN = "uvicorn with uvloop and httptools, 1 worker, `async def`"
 
 COMPETITORS = (
-    _ours("compiled", "this project, compiled", _SERVE, **_COMPILED),
+    _ours(
+        *("compiled", "this project, compiled", _BUNDLE),
+        **{**_COMPILED, "prepare": commands.compile_and_bundle},
+    ),
     _ours(
         *("compiled-python", "this project, compiled (pure Python)", _SERVE),
         **{**_COMPILED, **_UNBUILT},
