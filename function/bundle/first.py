@@ -1,16 +1,14 @@
 """What a bundle runs first: whatever is in it is found there, then the server starts.
 
-It imports next to nothing itself: what is imported before it can find things comes from disk.
+It imports what is in the interpreter itself: anything else would still come from disk.
 """
-
-from __future__ import annotations
 
 import marshal
 import sys
-from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
@@ -24,22 +22,22 @@ class BundleFinder:
     """A meta path finder and loader (importlib.abc) of what is in the bundle."""
 
     @classmethod
-    def find_spec(cls, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def find_spec(cls, name: str, path: "Any" = None, target: "Any" = None) -> "ModuleSpec | None":
         if name not in MODULES:
             return None
         file, is_package, _ = MODULES[name]
-        spec = ModuleSpec(name, cls, origin=file, is_package=is_package)  # type: ignore[arg-type]
+        spec = type(sys.__spec__)(name, cls, origin=file, is_package=is_package)  # type: ignore
         spec.has_location = True
         if is_package:  # its extension modules are on disk
             spec.submodule_search_locations = [file.rpartition("/")[0]]
         return spec
 
     @staticmethod
-    def create_module(spec: ModuleSpec) -> None:
+    def create_module(spec: "ModuleSpec") -> None:
         """A module of the usual kind."""
 
     @staticmethod
-    def exec_module(module: ModuleType) -> None:
+    def exec_module(module: "ModuleType") -> None:
         exec(marshal.loads(MODULES.pop(module.__name__)[2]), module.__dict__)
 
 
