@@ -14,6 +14,9 @@ _ANSWER = Response(
 class Constant:
     """As much of function.http.application.Application as the server asks for in a request."""
 
+    def needs_model(self, request):
+        return True
+
     def __call__(self, request):
         return _ANSWER
 
