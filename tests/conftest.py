@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import os
+
+# The workers fill the cores: more threads for linear algebra would spin, waiting for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import functools
 import random
 import subprocess
 import sys
