@@ -7,17 +7,23 @@ import os
 # The workers fill the cores: more threads for linear algebra would spin, waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import fcntl
 import functools
+import pickle
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import functions_framework
+import mlflow
 import pytest
 from flask.testing import FlaskClient
 
@@ -30,14 +36,69 @@ from tests.registry import Registry, build_registry, strings_pipeline
 
 ROOT = Path(__file__).parents[1]
 
+# A worker takes a file as a whole; one that begins late must not last.
+LONGEST_FIRST = ("test_agreement", "test_compiler", "test_server", "test_deadline", "test_doors")
+
 AppFactory = Callable[..., FlaskClient]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Any]) -> Any:
+    """What ``build`` made of a folder, for all workers, in whichever came first."""
+    place = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with (place / f"{name}.pickle").open("a+b") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        if not kept.tell():
+            pickle.dump(build(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))), kept)
+        kept.seek(0)
+        return pickle.load(kept)
+
+
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """A sqlite registry with three versions of one small model."""
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with nothing in it, to be copied: making one takes seconds."""
+
+    def build(folder: Path) -> Path:
+        mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+        return folder / "mlflow.db"
+
+    database: Path = built_once(tmp_path_factory, "database", build)
+    return database
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Registry:
+    """A sqlite registry with three versions of one small model, the database a worker's own."""
+
+    def build(folder: Path) -> Registry:
+        shutil.copy(migrated_database, folder)
+        return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+
+    built: Registry = built_once(tmp_path_factory, "registry", build)
     folder = tmp_path_factory.mktemp("registry")
-    return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+    shutil.copy(built.tracking_uri.removeprefix("sqlite:///"), folder)
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    return replace(built, tracking_uri=f"sqlite:///{folder}/mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        built: Registry = built_once(
+            tmp_path_factory, "legacy", lambda folder: build_registry(str(folder / "mlruns"), None)
+        )
+        folder = tmp_path_factory.mktemp("legacy") / "mlruns"
+        shutil.copytree(built.tracking_uri, folder)
+        yield replace(built, tracking_uri=str(folder))
 
 
 def clean_environ() -> dict[str, str]:
@@ -64,31 +125,43 @@ def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServ
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    server, _ = start_mlflow_server(tmp_path_factory.mktemp("mlflow-server"))
-    yield server
+def server_registry(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+) -> Iterator[Registry]:
+    """The same three versions behind an MLflow server of the worker's own."""
+
+    def build(folder: Path) -> tuple[Path, Registry]:
+        shutil.copy(migrated_database, folder)
+        server, _ = start_mlflow_server(folder)
+        try:
+            return folder, build_registry(server.url, None)
+        finally:
+            server.stop()
+
+    original, built = built_once(tmp_path_factory, "mlflow-server", build)
+    folder = Path(shutil.copytree(original, tmp_path_factory.mktemp("mlflow-server") / "copy"))
+    server, _ = start_mlflow_server(folder)
+    yield replace(built, tracking_uri=server.url)
     server.stop()
-
-
-@pytest.fixture(scope="session")
-def server_registry(mlflow_server: LiveServer) -> Registry:
-    """The same three versions behind an MLflow server."""
-    return build_registry(mlflow_server.url, None)
 
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``python -m function.demo`` was run, with its output in demo.log."""
-    folder = tmp_path_factory.mktemp("demo")
-    with (folder / "demo.log").open("wb") as log:
-        subprocess.run(
-            [sys.executable, "-m", "function.demo"],
-            cwd=folder,
-            env={**clean_environ(), "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            check=True,
-        )
-    return folder
+
+    def run(folder: Path) -> Path:
+        with (folder / "demo.log").open("wb") as log:
+            subprocess.run(
+                [sys.executable, "-m", "function.demo"],
+                cwd=folder,
+                env={**clean_environ(), "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                check=True,
+            )
+        return folder
+
+    demo: Path = built_once(tmp_path_factory, "demo", run)
+    return demo
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import mlflow
@@ -10,14 +10,6 @@ import pytest
 
 from tests.conftest import AppFactory, start_mlflow_server
 from tests.registry import NAME, Registry, build_registry
-
-
-@pytest.fixture(scope="module")
-def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        yield build_registry(str(tmp_path_factory.mktemp("legacy") / "mlruns"), None)
 
 
 @pytest.fixture(params=["registry", "server_registry", "folder_registry"])
@@ -85,8 +77,9 @@ def test_a_file_uri_is_served_without_any_tracking_store(
 
 
 def test_a_server_that_dies_and_comes_back_is_loaded_from_without_a_restart(
-    create_app: AppFactory, tmp_path: Path
+    create_app: AppFactory, migrated_database: Path, tmp_path: Path
 ) -> None:
+    shutil.copy(migrated_database, tmp_path)
     server, restart = start_mlflow_server(tmp_path)
     client = create_app(
         MLFLOW_TRACKING_URI=server.url, MODEL_URI=f"models:/{NAME}@champion", LOAD_RETRY_SECONDS="0"

@@ -23,7 +23,7 @@ from function.registry import stores, uris
 from function.registry.connection import Connection, NeedsMlflow
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
-from tests.registry import NAME, Registry, build_registry
+from tests.registry import NAME, Registry
 
 ODD_NAMES = ["team@reviews", "it's", 'say "hi"', "both'\"", "back\\slash", "my model", "kritík"]
 NOT_IN_FOLDERS = ["my%20model", "what?", "a#b", "100%"]  # a name is a file name there
@@ -36,13 +36,6 @@ def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     mlflow.set_registry_uri("")
-
-
-@pytest.fixture(scope="module")
-def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        yield build_registry(str(tmp_path_factory.mktemp("legacy") / "mlruns"), None)
 
 
 def load(tracking_uri: str, model_uri: str) -> tuple[Sourced, Stages]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import subprocess
 import sys
 import warnings
@@ -81,7 +82,10 @@ def test_the_two_become_one_compiled_model(
     assert np.abs(rows - whole.predict_proba(TEXTS[:100])).max() < 1e-9
 
 
-def test_a_vectorizer_among_the_artifacts_of_a_run_is_found(apart: Path, tmp_path: Path) -> None:
+def test_a_vectorizer_among_the_artifacts_of_a_run_is_found(
+    apart: Path, migrated_database: Path, tmp_path: Path
+) -> None:
+    shutil.copy(migrated_database, tmp_path)
     joblib.dump(TfidfVectorizer().fit(TEXTS), tmp_path / "vectorizer.pkl")
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     mlflow.set_tracking_uri(tracking)
