@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, clean_environ
 from tests.processes import last_line_printed
+from tests.warm import run_python
 
 TRAIN = """
 import sys, warnings
@@ -67,21 +68,17 @@ def served(folder: Path, files: dict[str, str], script: str) -> list[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
     environ = clean_environ()
-    run(["-c", script], folder, environ)
+    trained = run_python(["-c", script], folder, environ)
+    assert trained.returncode == 0, trained.stderr
     (folder / "mlruns").mkdir()
     tracking = {"MODEL_URI": str(folder / "model"), "MLFLOW_TRACKING_URI": str(folder / "mlruns")}
     environ |= {**tracking, "PYTHONPATH": str(ROOT), "ROOT": str(ROOT)}
-    answered = run(["-c", ASK], ROOT, environ)
-    found: list[str] = json.loads(last_line_printed(answered))
-    return found
-
-
-def run(arguments: list[str], folder: Path, environ: dict[str, str]) -> str:
     ended = subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True
+        [sys.executable, "-c", ASK], cwd=ROOT, env=environ, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    found: list[str] = json.loads(last_line_printed(ended.stdout))
+    return found
 
 
 @pytest.mark.parametrize(

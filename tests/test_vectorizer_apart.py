@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import shutil
 import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from function.compiled import artifact
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.registry import training_data
+from tests.warm import run_python
 
 TEXTS, LABELS = training_data()[0]["text"].tolist(), training_data()[1]
 
@@ -53,14 +53,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compile_model(
     folder: Path, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "function.compile", *arguments],
-        cwd=folder,
-        env={**clean_environ(), "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        text=True,
-    )
+    """Run the command line; as a process of its own it is in test_serving_compiled."""
+    given = {**clean_environ(), "PYTHONPATH": str(ROOT), **environ}
+    return run_python(["-m", "function.compile", *arguments], folder, given)
 
 
 @pytest.mark.parametrize("save", [as_pickle, joblib.dump, as_skops, as_model])
