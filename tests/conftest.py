@@ -48,11 +48,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
+def in_common(factory: pytest.TempPathFactory) -> Path:
+    """The folder of all workers."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Any]) -> Any:
     """What ``build`` made of a folder, for all workers, in whichever came first."""
-    place = factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
+    place = in_common(factory)
     with (place / f"{name}.pickle").open("a+b") as kept:
         fcntl.flock(kept, fcntl.LOCK_EX)
         if not kept.tell():
@@ -128,21 +132,23 @@ def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServ
 def server_registry(
     tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
 ) -> Iterator[Registry]:
-    """The same three versions behind an MLflow server of the worker's own."""
+    """The same three versions behind an MLflow server, which is one for all workers."""
+    started: list[LiveServer] = []
 
-    def build(folder: Path) -> tuple[Path, Registry]:
+    def build(folder: Path) -> Registry:
         shutil.copy(migrated_database, folder)
         server, _ = start_mlflow_server(folder)
-        try:
-            return folder, build_registry(server.url, None)
-        finally:
-            server.stop()
+        started.append(server)
+        return build_registry(server.url, None)
 
-    original, built = built_once(tmp_path_factory, "mlflow-server", build)
-    folder = Path(shutil.copytree(original, tmp_path_factory.mktemp("mlflow-server") / "copy"))
-    server, _ = start_mlflow_server(folder)
-    yield replace(built, tracking_uri=server.url)
-    server.stop()
+    with (in_common(tmp_path_factory) / "mlflow-server.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        registry: Registry = built_once(tmp_path_factory, "mlflow-server", build)
+        yield registry
+        if started:
+            fcntl.flock(users, fcntl.LOCK_EX)  # once no other worker uses it
+            (in_common(tmp_path_factory) / "mlflow-server.pickle").unlink()
+            started[0].stop()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from function.demo.sentences import read_sentences
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.processes import last_line_printed
 from tests.registry import Registry, frame_pipeline, text_signature
+from tests.warm import run_python
 
 TEXTS = [
     "Absolutely wonderful, I love it",
@@ -28,21 +29,23 @@ TEXTS = [
 def run_compile(
     registry: Registry, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m function.compile``, as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "function.compile", *arguments],
-        cwd=ROOT,
-        env={**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri, **environ},
-        capture_output=True,
-        text=True,
-    )
+    """``python -m function.compile``."""
+    environ = {**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri, **environ}
+    return run_python(["-m", "function.compile", *arguments], ROOT, environ)
 
 
 @pytest.fixture(scope="module")
 def compiled(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model in Production, compiled by the command line."""
+    """The model in Production, compiled by the command line as a user would."""
     folder = tmp_path_factory.mktemp("compiled") / "model"
-    ended = run_compile(registry, registry.environ["MODEL_URI"], "--output", str(folder))
+    ended = subprocess.run(
+        [sys.executable, "-m", "function.compile", registry.environ["MODEL_URI"]]
+        + ["--output", str(folder)],
+        cwd=ROOT,
+        env={**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri},
+        capture_output=True,
+        text=True,
+    )
     assert ended.returncode == 0, ended.stderr
     return folder
 
