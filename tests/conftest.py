@@ -31,7 +31,7 @@ import function
 from function.compiled import native, writing
 from function.compiler.compiler import translate
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
-from tests.processes import LiveServer, free_port, start_process
+from tests.processes import LiveServer, free_port, last_line_printed, start_process
 from tests.registry import Registry, build_registry, strings_pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +108,20 @@ def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regist
 def clean_environ() -> dict[str, str]:
     """The environment without what MLflow writes into it (its tracking URI, when told one)."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+
+
+def modules_after(script: str, **environ: str) -> set[str]:
+    """The names of the modules that a fresh interpreter has loaded after ``script``."""
+    tell = "from function.telemetry import output; output.flush()\nimport sys; print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script + tell],
+        cwd=ROOT,
+        env={**clean_environ(), **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(last_line_printed(ended.stdout).split())
 
 
 def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:

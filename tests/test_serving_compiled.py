@@ -13,8 +13,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from function.demo.sentences import read_sentences
-from tests.conftest import ROOT, AppFactory, clean_environ
-from tests.processes import last_line_printed
+from tests.conftest import ROOT, AppFactory, clean_environ, modules_after
 from tests.registry import Registry, frame_pipeline, text_signature
 from tests.warm import run_python
 
@@ -121,24 +120,15 @@ def test_folder_and_registry_give_the_same_bytes(
 
 
 def test_a_compiled_folder_is_served_without_any_heavy_package(compiled: Path) -> None:
-    script = (
-        "import functions_framework as ff, json, sys\n"
+    loaded = modules_after(
+        "import functions_framework as ff\n"
         "client = ff.create_app('handle', 'main.py').test_client()\n"
         "assert client.post('/predict', json={'text': 'I love it'}).status_code == 200\n"
-        "assert client.get('/health/ready').status_code == 200\n"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+        "assert client.get('/health/ready').status_code == 200\n",
+        COMPILED_MODEL=str(compiled),
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env={**clean_environ(), "COMPILED_MODEL": str(compiled)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(json.loads(last_line_printed(ended.stdout)))
     heavy = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops", "pydantic", "yaml"}
-    assert not loaded & heavy
+    assert not {name.partition(".")[0] for name in loaded} & heavy
 
 
 def test_labels_rename_the_classes_of_a_compiled_folder(
