@@ -218,22 +218,26 @@ def client(create_app: AppFactory, registry: Registry) -> FlaskClient:
     return create_app(**registry.environ)
 
 
+def start_framework(folder: Path, **environ: str) -> LiveServer:
+    """Start ``functions-framework`` as a user would, on a free port; ``folder`` has its output."""
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("functions-framework")),
+        "--target=handle",
+        f"--port={port}",
+        "--host=127.0.0.1",
+    ]
+    return start_process(command, ROOT, {**clean_environ(), **environ}, port, folder)
+
+
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
-    """Start ``functions-framework`` as a user would, on a free port; stopped after the test."""
+    """Start ``functions-framework``, stopped after the test."""
     started: list[LiveServer] = []
 
     def start(**environ: str) -> LiveServer:
-        port = free_port()
-        command = [
-            str(Path(sys.executable).with_name("functions-framework")),
-            "--target=handle",
-            f"--port={port}",
-            "--host=127.0.0.1",
-        ]
-        server = start_process(command, ROOT, {**clean_environ(), **environ}, port, tmp_path)
-        started.append(server)
-        return server
+        started.append(start_framework(tmp_path, **environ))
+        return started[-1]
 
     yield start
     for server in started:
