@@ -37,9 +37,19 @@ from tests.registry import Registry, build_registry, strings_pipeline
 ROOT = Path(__file__).parents[1]
 
 # A worker takes a file as a whole; one that begins late must not last.
-LONGEST_FIRST = ("test_agreement", "test_compiler", "test_server", "test_deadline", "test_doors")
+LONGEST_FIRST = (
+    *("test_agreement", "test_server", "test_deadline", "test_compiler", "test_uris"),
+    *("test_direct", "test_patterns", "test_own_code", "test_registry", "test_live_server"),
+    *("test_demo", "test_eras", "test_artifact", "test_serving_compiled", "test_doors"),
+)
 
 AppFactory = Callable[..., FlaskClient]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: a worker often waits for what it started."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -124,22 +134,16 @@ def modules_after(script: str, **environ: str) -> set[str]:
     return set(last_line_printed(ended.stdout).split())
 
 
-def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:
-    """A real ``mlflow server``, artifacts through its proxy, and how to start it again."""
-    port = free_port()
+def start_mlflow_server(folder: Path, port: int) -> LiveServer:
+    """A real ``mlflow server``, artifacts through its proxy."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
         *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
         f"--artifacts-destination={folder}/artifacts",
     ]
-
     # Otherwise it starts seven more processes, for jobs that nobody has here.
     environ = {**clean_environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-
-    def start() -> LiveServer:
-        return start_process(command, folder, environ, port, folder)
-
-    return start(), start
+    return start_process(command, folder, environ, port, folder)
 
 
 @pytest.fixture(scope="session")
@@ -151,9 +155,8 @@ def server_registry(
 
     def build(folder: Path) -> Registry:
         shutil.copy(migrated_database, folder)
-        server, _ = start_mlflow_server(folder)
-        started.append(server)
-        return build_registry(server.url, None)
+        started.append(start_mlflow_server(folder, free_port()))
+        return build_registry(started[0].url, None)
 
     with (in_common(tmp_path_factory) / "mlflow-server.users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)

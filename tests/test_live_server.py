@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,10 @@ StartServer = Callable[..., LiveServer]
 
 
 @pytest.fixture(scope="module")
-def warm(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server for what needs none that was just started."""
-    server = start_framework(tmp_path_factory.mktemp("warm"), **registry.environ)
+def warm(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for what is no matter of its start nor of its model."""
+    folder = tmp_path_factory.mktemp("warm")
+    server = start_framework(folder, COMPILED_MODEL=str(compiled_folder))
     yield server
     server.stop()
 
