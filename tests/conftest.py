@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import os
+
+# The workers fill the cores: more threads for linear algebra would spin, waiting for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import fcntl
+import functools
+import pickle
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import functions_framework
+import mlflow
 import pytest
 from flask.testing import FlaskClient
 
@@ -21,19 +31,88 @@ import function
 from function.compiled import native, writing
 from function.compiler.compiler import translate
 from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
-from tests.processes import LiveServer, free_port, start_process
+from tests.processes import LiveServer, free_port, last_line_printed, start_process
 from tests.registry import Registry, build_registry, strings_pipeline
 
 ROOT = Path(__file__).parents[1]
 
+# A worker takes a file as a whole; one that begins late must not last.
+LONGEST_FIRST = (
+    *("test_agreement", "test_server", "test_deadline", "test_compiler", "test_uris"),
+    *("test_direct", "test_patterns", "test_own_code", "test_registry", "test_live_server"),
+    *("test_demo", "test_eras", "test_artifact", "test_serving_compiled", "test_doors"),
+)
+
 AppFactory = Callable[..., FlaskClient]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores: a worker often waits for what it started."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+def in_common(factory: pytest.TempPathFactory) -> Path:
+    """The folder of all workers."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Any]) -> Any:
+    """What ``build`` made of a folder, for all workers, in whichever came first."""
+    place = in_common(factory)
+    with (place / f"{name}.pickle").open("a+b") as kept:
+        fcntl.flock(kept, fcntl.LOCK_EX)
+        if not kept.tell():
+            pickle.dump(build(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))), kept)
+        kept.seek(0)
+        return pickle.load(kept)
+
+
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """A sqlite registry with three versions of one small model."""
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with nothing in it, to be copied: making one takes seconds."""
+
+    def build(folder: Path) -> Path:
+        mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+        return folder / "mlflow.db"
+
+    database: Path = built_once(tmp_path_factory, "database", build)
+    return database
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Registry:
+    """A sqlite registry with three versions of one small model, the database a worker's own."""
+
+    def build(folder: Path) -> Registry:
+        shutil.copy(migrated_database, folder)
+        return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+
+    built: Registry = built_once(tmp_path_factory, "registry", build)
     folder = tmp_path_factory.mktemp("registry")
-    return build_registry(f"sqlite:///{folder}/mlflow.db", folder / "artifacts")
+    shutil.copy(built.tracking_uri.removeprefix("sqlite:///"), folder)
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    return replace(built, tracking_uri=f"sqlite:///{folder}/mlflow.db")
+
+
+@pytest.fixture(scope="session")
+def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+        built: Registry = built_once(
+            tmp_path_factory, "legacy", lambda folder: build_registry(str(folder / "mlruns"), None)
+        )
+        folder = tmp_path_factory.mktemp("legacy") / "mlruns"
+        shutil.copytree(built.tracking_uri, folder)
+        yield replace(built, tracking_uri=str(folder))
 
 
 def clean_environ() -> dict[str, str]:
@@ -41,50 +120,71 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
 
 
-def start_mlflow_server(folder: Path) -> tuple[LiveServer, Callable[[], LiveServer]]:
-    """A real ``mlflow server``, artifacts through its proxy, and how to start it again."""
-    port = free_port()
+def modules_after(script: str, **environ: str) -> set[str]:
+    """The names of the modules that a fresh interpreter has loaded after ``script``."""
+    tell = "from function.telemetry import output; output.flush()\nimport sys; print(*sys.modules)"
+    ended = subprocess.run(
+        [sys.executable, "-c", script + tell],
+        cwd=ROOT,
+        env={**clean_environ(), **environ},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(last_line_printed(ended.stdout).split())
+
+
+def start_mlflow_server(folder: Path, port: int) -> LiveServer:
+    """A real ``mlflow server``, artifacts through its proxy."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
         *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
         f"--artifacts-destination={folder}/artifacts",
     ]
-
     # Otherwise it starts seven more processes, for jobs that nobody has here.
     environ = {**clean_environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-
-    def start() -> LiveServer:
-        return start_process(command, folder, environ, port, folder)
-
-    return start(), start
+    return start_process(command, folder, environ, port, folder)
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    server, _ = start_mlflow_server(tmp_path_factory.mktemp("mlflow-server"))
-    yield server
-    server.stop()
+def server_registry(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+) -> Iterator[Registry]:
+    """The same three versions behind an MLflow server, which is one for all workers."""
+    started: list[LiveServer] = []
 
+    def build(folder: Path) -> Registry:
+        shutil.copy(migrated_database, folder)
+        started.append(start_mlflow_server(folder, free_port()))
+        return build_registry(started[0].url, None)
 
-@pytest.fixture(scope="session")
-def server_registry(mlflow_server: LiveServer) -> Registry:
-    """The same three versions behind an MLflow server."""
-    return build_registry(mlflow_server.url, None)
+    with (in_common(tmp_path_factory) / "mlflow-server.users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        registry: Registry = built_once(tmp_path_factory, "mlflow-server", build)
+        yield registry
+        if started:
+            fcntl.flock(users, fcntl.LOCK_EX)  # once no other worker uses it
+            (in_common(tmp_path_factory) / "mlflow-server.pickle").unlink()
+            started[0].stop()
 
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``python -m function.demo`` was run, with its output in demo.log."""
-    folder = tmp_path_factory.mktemp("demo")
-    with (folder / "demo.log").open("wb") as log:
-        subprocess.run(
-            [sys.executable, "-m", "function.demo"],
-            cwd=folder,
-            env={**clean_environ(), "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            check=True,
-        )
-    return folder
+
+    def run(folder: Path) -> Path:
+        with (folder / "demo.log").open("wb") as log:
+            subprocess.run(
+                [sys.executable, "-m", "function.demo"],
+                cwd=folder,
+                env={**clean_environ(), "PYTHONPATH": str(ROOT)},
+                stdout=log,
+                check=True,
+            )
+        return folder
+
+    demo: Path = built_once(tmp_path_factory, "demo", run)
+    return demo
 
 
 @pytest.fixture(scope="session")
@@ -121,22 +221,26 @@ def client(create_app: AppFactory, registry: Registry) -> FlaskClient:
     return create_app(**registry.environ)
 
 
+def start_framework(folder: Path, **environ: str) -> LiveServer:
+    """Start ``functions-framework`` as a user would, on a free port; ``folder`` has its output."""
+    port = free_port()
+    command = [
+        str(Path(sys.executable).with_name("functions-framework")),
+        "--target=handle",
+        f"--port={port}",
+        "--host=127.0.0.1",
+    ]
+    return start_process(command, ROOT, {**clean_environ(), **environ}, port, folder)
+
+
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
-    """Start ``functions-framework`` as a user would, on a free port; stopped after the test."""
+    """Start ``functions-framework``, stopped after the test."""
     started: list[LiveServer] = []
 
     def start(**environ: str) -> LiveServer:
-        port = free_port()
-        command = [
-            str(Path(sys.executable).with_name("functions-framework")),
-            "--target=handle",
-            f"--port={port}",
-            "--host=127.0.0.1",
-        ]
-        server = start_process(command, ROOT, {**clean_environ(), **environ}, port, tmp_path)
-        started.append(server)
-        return server
+        started.append(start_framework(tmp_path, **environ))
+        return started[-1]
 
     yield start
     for server in started:

@@ -73,8 +73,14 @@ def connect(server: LiveServer, timeout_seconds: float = 30) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds)
 
 
-def raw(server: LiveServer, request: bytes, ends_sending: bool = False) -> list[Answer]:
-    """Send bytes; every whole answer that comes until the server closes or is silent."""
+def raw(
+    server: LiveServer,
+    request: bytes,
+    ends_sending: bool = False,
+    quiet_seconds: float = 0.1,
+    patience_seconds: float = 5.0,
+) -> list[Answer]:
+    """Send bytes; every answer that comes until the server closes or is silent."""
     with connect(server, timeout_seconds=5) as client:
         try:
             client.sendall(request)
@@ -82,12 +88,15 @@ def raw(server: LiveServer, request: bytes, ends_sending: bool = False) -> list[
                 client.shutdown(socket.SHUT_WR)
         except OSError:  # the server has answered and closed already
             pass
-        return answers(received(client))
+        return answers(received(client, quiet_seconds, patience_seconds))
 
 
-def received(client: socket.socket, quiet_seconds: float = 0.7) -> bytes:
-    """What comes until the end of the stream, or until nothing has come for a while."""
-    data, wait = b"", 5.0
+def received(
+    client: socket.socket, quiet_seconds: float = 0.7, patience_seconds: float = 5.0
+) -> bytes:
+    """What comes until the end of the stream, or until it has been quiet: for longer where an
+    answer is not whole."""
+    data, wait = b"", patience_seconds
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         client.settimeout(wait)
@@ -99,8 +108,21 @@ def received(client: socket.socket, quiet_seconds: float = 0.7) -> bytes:
             break
         if not chunk:
             break
-        data, wait = data + chunk, quiet_seconds
+        data += chunk
+        wait = quiet_seconds if _is_whole(data) else patience_seconds
     return data
+
+
+def _is_whole(data: bytes) -> bool:
+    is_interim = True
+    while data:
+        head, end, data = data.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+        size = int(length[1]) if length else 0
+        if not end or len(data) < size:
+            return False
+        is_interim, data = b" 100 " in head[:14], data[size:]
+    return not is_interim
 
 
 def answers(data: bytes, is_head: bool = False) -> list[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from typing import NamedTuple
 
@@ -185,18 +186,23 @@ TYPICAL = [
 ]
 
 
-def fit(combination: Combination):
+@functools.cache
+def _vectorized(vectorizer: str, classes: int):
+    """The fitted vectorizer, and what every classifier of so many classes is fitted on."""
     chosen = [
         (text, label)
         for text, label in zip(TEXTS, LABELS, strict=True)
-        if combination.classes == 3 or label != "neutral"
+        if classes == 3 or label != "neutral"
     ]
     texts, labels = [text for text, _ in chosen], [label for _, label in chosen]
-    vectorizer = VECTORIZERS[combination.vectorizer]()
-    model = Pipeline(
-        [("vectorizer", vectorizer), ("classifier", CLASSIFIERS[combination.classifier]())]
-    )
-    return model.fit(as_input(model, texts), labels)
+    step = VECTORIZERS[vectorizer]()
+    return step, step.fit_transform(as_input(make_pipeline(step), texts), labels), labels
+
+
+def fit(combination: Combination):
+    vectorizer, features, labels = _vectorized(combination.vectorizer, combination.classes)
+    classifier = CLASSIFIERS[combination.classifier]().fit(features, labels)
+    return Pipeline([("vectorizer", vectorizer), ("classifier", classifier)])
 
 
 def fitted_pipeline(vectorizer=None, classifier=None, texts=None, labels=None):
@@ -223,14 +229,17 @@ def as_input(model, texts):
 
 
 def original(model):
-    """What the compiler takes as the original: the model itself, asked directly."""
+    """What the compiler takes as the original: the model itself, its last step asked for both."""
+    steps, last = (model[:-1], model[-1]) if isinstance(model, Pipeline) else (None, model)
 
     def ask(texts):
         data = as_input(model, texts)
-        labels = [str(label) for label in model.predict(data)]
-        if not hasattr(model, "predict_proba"):
+        if steps is not None:
+            data = steps.transform(data)
+        labels = [str(label) for label in last.predict(data)]
+        if not hasattr(last, "predict_proba"):
             return labels, None
-        return labels, np.asarray(model.predict_proba(data)).tolist()
+        return labels, np.asarray(last.predict_proba(data)).tolist()
 
     return ask
 

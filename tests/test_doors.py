@@ -175,7 +175,7 @@ def test_pipelined_requests_are_answered_in_order(doors: Doors) -> None:
     texts = [b'{"text": "number %d"}' % number for number in range(40)]
     stream = b"".join(post(body=text) for text in texts[:-1])
     stream += post(b"/predict", b"Connection: close", body=texts[-1])
-    found = raw(doors["serve"], stream)
+    found = raw(doors["serve"], stream, quiet_seconds=5)
     assert [json.loads(answer.body)["text"] for answer in found] == [
         json.loads(text)["text"] for text in texts
     ]
@@ -225,7 +225,7 @@ def test_what_is_not_http_is_refused_and_the_server_lives(
     assert answer.problem["status"] == status
     assert answer.headers["connection"] == "close"
     for server in doors.values():
-        for answer in raw(server, request_):
+        for answer in raw(server, request_, patience_seconds=1):
             assert answer.status < 500 or answer.status == 501
         assert server.request("/health").status == 200
 

@@ -36,6 +36,7 @@ from function.compiler.eras import restore
 from function.compiler.parts import parts_of
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.fitted_models import LABELS, TEXTS, fitted_pipeline, original
+from tests.warm import run_python
 
 BINARY = [str(label == "positive") for label in LABELS]
 
@@ -205,14 +206,8 @@ def test_compile_tells_them_and_keeps_them_in_the_folder(
     model = fitted_pipeline()
     model[-1].multi_class = "ovr"
     environ = save_as_of(model, tmp_path / "model")
-    command = [sys.executable, "-m", "function.compile", environ["MODEL_URI"], "--output"]
-    ended = subprocess.run(
-        [*command, str(tmp_path / "compiled")],
-        cwd=ROOT,
-        env={**clean_environ(), **environ},
-        capture_output=True,
-        text=True,
-    )
+    command = ["-m", "function.compile", environ["MODEL_URI"], "--output"]
+    ended = run_python([*command, str(tmp_path / "compiled")], ROOT, {**clean_environ(), **environ})
     assert ended.returncode == 0, ended.stderr
     assert "trained with python 3.8.1 (here: " in ended.stderr
     assert "scikit-learn 1.5.2 (here: " in ended.stderr

@@ -5,17 +5,28 @@ from __future__ import annotations
 import http.client
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.conftest import start_framework
 from tests.processes import LiveServer
 from tests.registry import Registry
 
 StartServer = Callable[..., LiveServer]
+
+
+@pytest.fixture(scope="module")
+def warm(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for what is no matter of its start nor of its model."""
+    folder = tmp_path_factory.mktemp("warm")
+    server = start_framework(folder, COMPILED_MODEL=str(compiled_folder))
+    yield server
+    server.stop()
 
 
 def test_a_cold_crowd_is_answered_and_the_log_is_json(
@@ -44,29 +55,22 @@ def test_readiness_comes_by_asking(start_server: StartServer, registry: Registry
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("size", [1_048_577, 8_000_000])
 def test_a_body_over_the_limit_is_413_and_the_server_lives_on(
-    start_server: StartServer, chunked: bool, size: int
+    warm: LiveServer, chunked: bool, size: int
 ) -> None:
-    server = start_server()
     body: Any = (b"x" * 65_536 for _ in range(size // 65_536 + 1)) if chunked else b"x" * size
-    reply = server.request("/predict", data=body, method="POST")
+    reply = warm.request("/predict", data=body, method="POST")
     assert (reply.status, reply.headers["Content-Type"]) == (413, "application/problem+json")
-    assert server.request("/health").status == 200
+    assert warm.request("/health").status == 200
 
 
-def test_a_chunked_body_within_the_limit_is_read(
-    start_server: StartServer, registry: Registry
-) -> None:
-    server = start_server(**registry.environ)
+def test_a_chunked_body_within_the_limit_is_read(warm: LiveServer) -> None:
     pieces = iter([b'{"text": ', b'"I love it"}'])
-    reply = server.request("/predict", data=pieces, method="POST")
+    reply = warm.request("/predict", data=pieces, method="POST")
     assert (reply.status, reply.json["sentiment"]) == (200, "positive")
 
 
-def test_one_connection_serves_good_and_bad_requests_in_turn(
-    start_server: StartServer, registry: Registry
-) -> None:
-    server = start_server(**registry.environ)
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=60)
+def test_one_connection_serves_good_and_bad_requests_in_turn(warm: LiveServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(warm.url).netloc, timeout=60)
     statuses = []
     for body in (b'{"text": "fine"}', b"{", b'{"text": ""}', b'{"text": "fine"}'):
         connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
@@ -83,9 +87,8 @@ def test_sigterm_ends_an_idle_server_cleanly(start_server: StartServer) -> None:
     assert server.stop() == 0
 
 
-def test_a_body_shorter_than_announced_is_400(start_server: StartServer) -> None:
-    server = start_server()
-    with socket.create_connection(urlsplit(server.url).netloc.split(":")) as client:
+def test_a_body_shorter_than_announced_is_400(warm: LiveServer) -> None:
+    with socket.create_connection(urlsplit(warm.url).netloc.split(":")) as client:
         head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
         client.sendall(head + b'{"text": "I love it"}')
         client.shutdown(socket.SHUT_WR)

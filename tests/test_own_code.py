@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, clean_environ
 from tests.processes import last_line_printed
+from tests.warm import run_python
 
 TRAIN = """
 import sys, warnings
@@ -61,27 +63,32 @@ class Model(mlflow.pyfunc.PythonModel):
 """
 
 
-def served(folder: Path, files: dict[str, str], script: str) -> list[str]:
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def served(folder: Path, files: dict[str, str], script: str, run: Run) -> list[str]:
     """Lay out a user's project, log its model, serve it here; the labels and the engine."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
     environ = clean_environ()
-    run(["-c", script], folder, environ)
+    trained = run_python(["-c", script], folder, environ)
+    assert trained.returncode == 0, trained.stderr
     (folder / "mlruns").mkdir()
     tracking = {"MODEL_URI": str(folder / "model"), "MLFLOW_TRACKING_URI": str(folder / "mlruns")}
     environ |= {**tracking, "PYTHONPATH": str(ROOT), "ROOT": str(ROOT)}
-    answered = run(["-c", ASK], ROOT, environ)
-    found: list[str] = json.loads(last_line_printed(answered))
+    ended = run(["-c", ASK], ROOT, environ)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    found: list[str] = json.loads(last_line_printed(ended.stdout))
     return found
 
 
-def run(arguments: list[str], folder: Path, environ: dict[str, str]) -> str:
-    ended = subprocess.run(
+def run_fresh(
+    arguments: Sequence[str], folder: Path, environ: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environ, capture_output=True, text=True
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -101,7 +108,8 @@ def test_a_pipelines_own_module_may_be_named_as_ours(
     tmp_path: Path, files: dict[str, str], module: str, paths: list[str] | None
 ) -> None:
     script = TRAIN.format(module=module, name="clean", paths=paths or sorted(files))
-    assert served(tmp_path, files, script) == ["good", "bad", "sklearn"]
+    run = run_fresh if module == "main" else run_python
+    assert served(tmp_path, files, script, run) == ["good", "bad", "sklearn"]
 
 
 @pytest.mark.parametrize(
@@ -121,4 +129,5 @@ def test_a_pyfuncs_own_modules_may_be_imported_late(
     code = {**files, "own.py": MODEL.format(module=module, late=late)}
     paths = sorted({name.partition("/")[0] for name in code})
     script = PYFUNC.format(module="own", paths=paths)
-    assert served(tmp_path, code, script) == ["good", "bad", "pyfunc"]
+    run = run_fresh if module == "main" else run_python
+    assert served(tmp_path, code, script, run) == ["good", "bad", "pyfunc"]

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from function.compiled import artifact
 from function.demo.sentences import read_sentences
 from tests.conftest import ROOT, AppFactory, clean_environ
+from tests.warm import run_python
 
 pytestmark = pytest.mark.slow
 
@@ -137,8 +138,7 @@ def test_logged_apart_and_joined_by_the_compiler(packages: Path, tmp_path: Path,
     file, output = str(packages / MODELS[name][0]), str(tmp_path / "compiled")
     command = ["-m", "function.compile", str(tmp_path / "model"), "--vectorizer", file]
     environ = {**clean_environ(), "PYTHONPATH": str(ROOT)}
-    arguments = [sys.executable, *command, "--output", output]
-    ended = subprocess.run(arguments, env=environ, capture_output=True, text=True)
+    ended = run_python([*command, "--output", output], tmp_path, environ)
     assert ended.returncode == 0, ended.stderr
     predictor, _ = artifact.load(output)
     answers = predictor.predict(TEXTS)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
-import sys
 import time
 import warnings
 from base64 import b64encode
@@ -21,6 +19,7 @@ from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.fronts import front
 from tests.processes import Reply, free_port
 from tests.registry import NAME, Registry
+from tests.warm import run_python
 
 HARD = "p@ss/w%rd'\"+:#?"
 ENCODED = quote(HARD, safe="")
@@ -227,9 +226,7 @@ def test_a_command_line_prints_no_secret(tmp_path: Path, command: list[str]) -> 
         environ["PORT"] = "hunter2"
         environ["SOME_PASSWORD"] = "hunter2"
     given = [part.format(out=tmp_path / "out") for part in command]
-    ended = subprocess.run(
-        [sys.executable, "-m", *given], cwd=tmp_path, env=environ, capture_output=True, text=True
-    )
+    ended = run_python(["-m", *given], tmp_path, environ)
     assert ended.returncode == 1
     assert "***" in ended.stderr + ended.stdout
     assert "hunter2" not in ended.stderr + ended.stdout

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
 
 from tests.conftest import AppFactory, start_mlflow_server
+from tests.processes import free_port
 from tests.registry import NAME, Registry, build_registry
-
-
-@pytest.fixture(scope="module")
-def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        yield build_registry(str(tmp_path_factory.mktemp("legacy") / "mlruns"), None)
 
 
 @pytest.fixture(params=["registry", "server_registry", "folder_registry"])
@@ -84,18 +77,21 @@ def test_a_file_uri_is_served_without_any_tracking_store(
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_server_that_dies_and_comes_back_is_loaded_from_without_a_restart(
-    create_app: AppFactory, tmp_path: Path
+def test_a_server_that_is_away_and_comes_back_is_loaded_from_without_a_restart(
+    create_app: AppFactory, migrated_database: Path, tmp_path: Path
 ) -> None:
-    server, restart = start_mlflow_server(tmp_path)
+    shutil.copy(migrated_database, tmp_path)
+    port = free_port()
     client = create_app(
-        MLFLOW_TRACKING_URI=server.url, MODEL_URI=f"models:/{NAME}@champion", LOAD_RETRY_SECONDS="0"
+        MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}",
+        MODEL_URI=f"models:/{NAME}@champion",
+        LOAD_RETRY_SECONDS="0",
     )
-    build_registry(server.url, None)
-    server.stop()
     assert client.post("/predict", json={"text": "I love it"}).status_code == 503
-    server = restart()
+    server = start_mlflow_server(tmp_path, port)
     try:
+        build_registry(server.url, None)
         assert client.post("/predict", json={"text": "I love it"}).status_code == 200
     finally:
         server.stop()
+    assert client.post("/predict", json={"text": "I love it"}).status_code == 200

@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, clean_environ
+from tests.conftest import ROOT, clean_environ, modules_after
 from tests.doors import BODY, answers, commands, connect, post, received, start_door
-from tests.processes import LiveServer, free_port, last_line_printed, start_process
+from tests.processes import LiveServer, free_port, start_process
 from tests.traffic import Traffic
+from tests.warm import run_python
 
 Serve = Callable[..., LiveServer]
 HALF = {
@@ -192,34 +193,23 @@ def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "mlflow.pyfunc.save_model('model', python_model=slow_model.Slow(),"
         " code_paths=['slow_model.py'], signature=sign, pip_requirements=[])\n"
     )
-    subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        cwd=folder, env=clean_environ(), check=True, capture_output=True,
-    )  # fmt: skip
+    ended = run_python(["-c", script], folder, clean_environ())
+    assert ended.returncode == 0, ended.stderr
     return folder / "model"
 
 
 @pytest.fixture
-def serve_slow(slow_model: Path, tmp_path: Path) -> Iterator[Serve]:
-    """Start the server with the slow model, loaded."""
-    started: list[LiveServer] = []
+def serve_slow(serve: Serve, slow_model: Path) -> Serve:
+    """The same with the slow model, loaded."""
 
     def start(**environ: str) -> LiveServer:
-        port = free_port()
-        given = {"MODEL_URI": str(slow_model), "PORT": str(port), "HOST": "127.0.0.1"}
-        command = [sys.executable, "-m", "function.serve"]
-        environ = {**clean_environ(), **given, **environ}
-        started.append(start_process(command, ROOT, environ, port, tmp_path))
+        server = serve(COMPILED_MODEL="", MODEL_URI=str(slow_model), **environ)
         deadline = time.monotonic() + 60
-        while started[-1].request("/health/ready").status != 200 and time.monotonic() < deadline:
+        while server.request("/health/ready").status != 200 and time.monotonic() < deadline:
             time.sleep(0.1)
-        return started[-1]
+        return server
 
-    yield start
-    for server in started:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+    return start
 
 
 def test_probes_are_answered_while_every_model_call_is_slow(serve_slow: Serve) -> None:
@@ -452,8 +442,7 @@ def test_a_start_is_accounted_for_in_one_record(serve: Serve) -> None:
 
 
 def test_neither_flask_nor_a_heavy_package_is_in_the_process(compiled_folder: Path) -> None:
-    script = (
-        "import sys\n"
+    loaded = modules_after(
         "from function.settings import Settings\n"
         "from function.wiring import create_application\n"
         "from function.http.messages import Request\n"
@@ -462,19 +451,9 @@ def test_neither_flask_nor_a_heavy_package_is_in_the_process(compiled_folder: Pa
         "application.service.models.load_now()\n"
         'body = b\'{"text": "fine"}\'\n'
         "answer = application(Request('POST', '/predict', {'host': 'x'}, body))\n"
-        "assert answer.status == 200, answer\n"
-        "from function.telemetry import output; output.flush()\n"
-        "print(*sorted(sys.modules))"
+        "assert answer.status == 200, answer\n",
+        COMPILED_MODEL=str(compiled_folder),
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env={**clean_environ(), "COMPILED_MODEL": str(compiled_folder)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(last_line_printed(ended.stdout).split())
     heavy = {"flask", "werkzeug", "functions_framework", "asyncio", "logging", "argparse"}
     heavy |= {"mlflow", "sklearn", "pandas", "numpy", "dataclasses", "pydantic", "inspect", "ssl"}
     assert not loaded & heavy

@@ -13,9 +13,9 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from function.demo.sentences import read_sentences
-from tests.conftest import ROOT, AppFactory, clean_environ
-from tests.processes import last_line_printed
+from tests.conftest import ROOT, AppFactory, clean_environ, modules_after
 from tests.registry import Registry, frame_pipeline, text_signature
+from tests.warm import run_python
 
 TEXTS = [
     "Absolutely wonderful, I love it",
@@ -28,21 +28,23 @@ TEXTS = [
 def run_compile(
     registry: Registry, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """``python -m function.compile``, as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "function.compile", *arguments],
-        cwd=ROOT,
-        env={**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri, **environ},
-        capture_output=True,
-        text=True,
-    )
+    """``python -m function.compile``."""
+    environ = {**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri, **environ}
+    return run_python(["-m", "function.compile", *arguments], ROOT, environ)
 
 
 @pytest.fixture(scope="module")
 def compiled(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model in Production, compiled by the command line."""
+    """The model in Production, compiled by the command line as a user would."""
     folder = tmp_path_factory.mktemp("compiled") / "model"
-    ended = run_compile(registry, registry.environ["MODEL_URI"], "--output", str(folder))
+    ended = subprocess.run(
+        [sys.executable, "-m", "function.compile", registry.environ["MODEL_URI"]]
+        + ["--output", str(folder)],
+        cwd=ROOT,
+        env={**clean_environ(), "MLFLOW_TRACKING_URI": registry.tracking_uri},
+        capture_output=True,
+        text=True,
+    )
     assert ended.returncode == 0, ended.stderr
     return folder
 
@@ -118,24 +120,15 @@ def test_folder_and_registry_give_the_same_bytes(
 
 
 def test_a_compiled_folder_is_served_without_any_heavy_package(compiled: Path) -> None:
-    script = (
-        "import functions_framework as ff, json, sys\n"
+    loaded = modules_after(
+        "import functions_framework as ff\n"
         "client = ff.create_app('handle', 'main.py').test_client()\n"
         "assert client.post('/predict', json={'text': 'I love it'}).status_code == 200\n"
-        "assert client.get('/health/ready').status_code == 200\n"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+        "assert client.get('/health/ready').status_code == 200\n",
+        COMPILED_MODEL=str(compiled),
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=ROOT,
-        env={**clean_environ(), "COMPILED_MODEL": str(compiled)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    loaded = set(json.loads(last_line_printed(ended.stdout)))
     heavy = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops", "pydantic", "yaml"}
-    assert not loaded & heavy
+    assert not {name.partition(".")[0] for name in loaded} & heavy
 
 
 def test_labels_rename_the_classes_of_a_compiled_folder(

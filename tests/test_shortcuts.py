@@ -42,7 +42,10 @@ def test_every_original_that_is_measured_answers_as_itself(name: str) -> None:
         labels = ["positive" if label == "positive" else "other" for label in labels]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = MODELS[name]().fit([sentence.text for sentence in sentences], labels)
+        model = MODELS[name]()
+        if name == "union":  # of three million weights, however good
+            model.set_params(logisticregression__max_iter=3)
+        model.fit([sentence.text for sentence in sentences], labels)
     check(model, [sentence.text for sentence in read_sentences()[::19]])
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import mlflow
@@ -23,7 +22,8 @@ from function.registry import stores, uris
 from function.registry.connection import Connection, NeedsMlflow
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
-from tests.registry import NAME, Registry, build_registry
+from tests.registry import NAME, Registry
+from tests.warm import run_python
 
 ODD_NAMES = ["team@reviews", "it's", 'say "hi"', "both'\"", "back\\slash", "my model", "kritík"]
 NOT_IN_FOLDERS = ["my%20model", "what?", "a#b", "100%"]  # a name is a file name there
@@ -36,13 +36,6 @@ def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield
     mlflow.set_registry_uri("")
-
-
-@pytest.fixture(scope="module")
-def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-        yield build_registry(str(tmp_path_factory.mktemp("legacy") / "mlruns"), None)
 
 
 def load(tracking_uri: str, model_uri: str) -> tuple[Sourced, Stages]:
@@ -289,20 +282,12 @@ FIRST_CONTACT = (
 def test_of_two_processes_on_one_fresh_database_the_second_waits(tmp_path: Path) -> None:
     database = tmp_path / "fresh.db"
     database.touch()
-    command = [sys.executable, "-c", FIRST_CONTACT, str(database), str(time.time() + 6)]
-    started = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=clean_environ(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    ended = [process.communicate(timeout=120) for process in started]
-    assert [out for out, _ in ended] == ["1\n"] * 3, ended
+    command = ["-c", FIRST_CONTACT, str(database), str(time.time() + 3)]
+    with ThreadPoolExecutor(3) as pool:
+        environ = {**clean_environ(), "PYTHONPATH": str(ROOT)}
+        started = [pool.submit(run_python, command, tmp_path, environ) for _ in range(3)]
+    ended = [process.result() for process in started]
+    assert [process.stdout for process in ended] == ["1\n"] * 3, ended
 
 
 def test_a_folder_that_cannot_be_locked_is_used_as_it_is(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from function.compiled import artifact
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.registry import training_data
+from tests.warm import run_python
 
 TEXTS, LABELS = training_data()[0]["text"].tolist(), training_data()[1]
 
@@ -52,14 +53,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compile_model(
     folder: Path, *arguments: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user would."""
-    return subprocess.run(
-        [sys.executable, "-m", "function.compile", *arguments],
-        cwd=folder,
-        env={**clean_environ(), "PYTHONPATH": str(ROOT), **environ},
-        capture_output=True,
-        text=True,
-    )
+    """Run the command line; as a process of its own it is in test_serving_compiled."""
+    given = {**clean_environ(), "PYTHONPATH": str(ROOT), **environ}
+    return run_python(["-m", "function.compile", *arguments], folder, given)
 
 
 @pytest.mark.parametrize("save", [as_pickle, joblib.dump, as_skops, as_model])
@@ -81,7 +77,10 @@ def test_the_two_become_one_compiled_model(
     assert np.abs(rows - whole.predict_proba(TEXTS[:100])).max() < 1e-9
 
 
-def test_a_vectorizer_among_the_artifacts_of_a_run_is_found(apart: Path, tmp_path: Path) -> None:
+def test_a_vectorizer_among_the_artifacts_of_a_run_is_found(
+    apart: Path, migrated_database: Path, tmp_path: Path
+) -> None:
+    shutil.copy(migrated_database, tmp_path)
     joblib.dump(TfidfVectorizer().fit(TEXTS), tmp_path / "vectorizer.pkl")
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     mlflow.set_tracking_uri(tracking)
