@@ -389,6 +389,8 @@ def test_every_kind_of_model_is_loaded_the_quick_way_or_through_mlflow(
     odd_models: str, name: str, engine: str, reason: str | None
 ) -> None:
     found, stages = load(odd_models, f"models:/{name}/1")
+    uri = MlflowClient(odd_models).get_run(str(found.lineage.run_id)).info.artifact_uri
+    assert uri.startswith("file:" if name == "beside" else "mlflow-artifacts:")
     assert found.predictor.engine == engine
     assert found.predictor.predict([TEXT])[0].label == "positive"
     assert stages.through_mlflow == reason
