@@ -70,7 +70,7 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
     place = in_common(factory)
     with (place / f"{name}.pickle").open("a+b") as kept:
         fcntl.flock(kept, fcntl.LOCK_EX)
-        if not kept.tell():
+        if not kept.seek(0, os.SEEK_END):  # as it is now, and not when it was opened
             pickle.dump(build(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))), kept)
         kept.seek(0)
         return pickle.load(kept)
