@@ -77,18 +77,23 @@ def test_the_two_become_one_compiled_model(
     assert np.abs(rows - whole.predict_proba(TEXTS[:100])).max() < 1e-9
 
 
-def test_a_vectorizer_among_the_artifacts_of_a_run_is_found(
-    apart: Path, migrated_database: Path, tmp_path: Path
+@pytest.mark.parametrize("uri", ["runs:/{run}/vectorizer.pkl", "models:/words/1"])
+def test_a_vectorizer_that_mlflow_keeps_is_found(
+    apart: Path, migrated_database: Path, tmp_path: Path, uri: str
 ) -> None:
     shutil.copy(migrated_database, tmp_path)
-    joblib.dump(TfidfVectorizer().fit(TEXTS), tmp_path / "vectorizer.pkl")
+    vectorizer = TfidfVectorizer().fit(TEXTS)
+    joblib.dump(vectorizer, tmp_path / "vectorizer.pkl")
     tracking = f"sqlite:///{tmp_path}/mlflow.db"
     mlflow.set_tracking_uri(tracking)
     with mlflow.start_run(
         experiment_id=mlflow.create_experiment("apart", str(tmp_path / "artifacts"))
     ) as run:
         mlflow.log_artifact(str(tmp_path / "vectorizer.pkl"))
-    uri = f"runs:/{run.info.run_id}/vectorizer.pkl"
+        mlflow.sklearn.log_model(
+            vectorizer, name="words", registered_model_name="words", pip_requirements=[]
+        )
+    uri = uri.format(run=run.info.run_id)
     arguments = (str(apart / "classifier"), "--vectorizer", uri, "--output", "compiled")
     ended = compile_model(tmp_path, *arguments, MLFLOW_TRACKING_URI=tracking)
     assert ended.returncode == 0, ended.stderr
