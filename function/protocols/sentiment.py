@@ -114,7 +114,7 @@ def render_prediction(
     labels: tuple[str, ...] | None = None,
 ) -> str:
     """One prediction as JSON; with ``labels``, also the scores where there are any."""
-    return _render(text, prediction, _encode(model_version), labels)
+    return _render([text], [prediction], _encode(model_version), labels)[0]
 
 
 def render_batch(
@@ -124,25 +124,33 @@ def render_batch(
     labels: tuple[str, ...] | None = None,
 ) -> str:
     """The predictions as JSON, in the order of the texts."""
-    version = _encode(model_version)
-    items = [
-        _render(text, prediction, version, labels)
-        for text, prediction in zip(texts, predictions, strict=True)
-    ]
+    items = _render(texts, predictions, _encode(model_version), labels)
     return f'{{"predictions":[{",".join(items)}]}}'
 
 
-def _render(text: str, answer: Answer, version: str, labels: tuple[str, ...] | None) -> str:
-    """Put together by hand: encoding a dict takes four times as long as its strings."""
-    if isinstance(answer, MultilabelPrediction):
-        return _render_multilabel(text, answer, version, labels)
-    label, confidence, scores = answer
-    more = _scores(labels, scores)
-    return (
-        f'{{"text":{_quote(text)},"sentiment":{"null" if label is None else _quote(label)},'
-        f'"confidence":{"null" if confidence is None else repr(confidence)},'
-        f'"model_version":{version}{more}}}'
-    )
+def _render(
+    texts: Sequence[str],
+    answers: Sequence[Answer],
+    version: str,
+    labels: tuple[str, ...] | None,
+) -> list[str]:
+    """Put together by hand, in one loop: encoding dicts takes four times as long as their strings,
+    and a call for each answer as long as all that is done in it."""
+    items: list[str] = []
+    quoted: dict[str | None, str] = {None: "null"}
+    for text, answer in zip(texts, answers, strict=True):
+        if isinstance(answer, MultilabelPrediction):
+            items.append(_render_multilabel(text, answer, version, labels))
+            continue
+        label, confidence, scores = answer
+        if label not in quoted:
+            quoted[label] = _encode(label)
+        items.append(
+            f'{{"text":{_quote(text)},"sentiment":{quoted[label]},'
+            f'"confidence":{"null" if confidence is None else repr(confidence)},'
+            f'"model_version":{version}{_scores(labels, scores) if labels else ""}}}'
+        )
+    return items
 
 
 def _render_multilabel(
