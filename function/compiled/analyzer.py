@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypedDict
 
@@ -124,7 +125,7 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
         return None
     prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
     find = _chain(prepare, re.compile(pattern).findall)
-    spaced = bytes(_spaced(code, spec["lowercase"]) for code in range(128)) + bytes(128)
+    spaced = _spaced_table(spec["lowercase"])
 
     def split(text: str) -> list[str]:
         if text.isascii():
@@ -133,6 +134,11 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
 
     too_short = filter(_is_of_words, map(chr, range(128))) if pattern == r"\w\w+" else ()
     return Splitter(split, find, frozenset([*too_short, *(spec["stop_words"] or ())]))
+
+
+@cache
+def _spaced_table(lowercase: bool) -> bytes:
+    return bytes(_spaced(code, lowercase) for code in range(128)) + bytes(128)
 
 
 def _spaced(code: int, lowercase: bool) -> int:

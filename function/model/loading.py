@@ -24,7 +24,7 @@ from function.telemetry import start
 from function.telemetry.logs import JsonLog, timestamp
 
 # Numbers that differ each time: addresses in memory, names of temporary folders, ids, durations.
-_PASSING = re.compile(r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+")
+_PASSING = r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+"
 
 HANG_UPS, HANG_UP_SECONDS = 5, 0.1
 
@@ -177,4 +177,4 @@ class _Attempt:
 def _links(exc: BaseException) -> Iterator[str]:
     """The chain of causes, each as its type and what lasts of its message."""
     for link in chain(exc):
-        yield f"{type(link).__name__}: {_PASSING.sub('', str(link))}"
+        yield f"{type(link).__name__}: {re.sub(_PASSING, '', str(link))}"

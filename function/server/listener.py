@@ -1,8 +1,12 @@
-"""The listening socket: one port for one server, deaf before it closes."""
+"""The listening socket: one port for one server, deaf before it closes.
+
+Here and in its neighbours sockets are those of ``_socket``: the socket module around it makes enums
+of all its constants, which takes a start longer than all that is wanted of it.
+"""
 
 from __future__ import annotations
 
-import socket
+import _socket as socket
 import sys
 from contextlib import suppress
 
@@ -34,9 +38,11 @@ class Listener:
         """The next client, or None where none waits; raises OSError where there is no descriptor
         for it."""
         try:
-            client, _ = self.socket.accept()
+            descriptor, _ = self.socket._accept()  # type: ignore[attr-defined]
         except (BlockingIOError, ConnectionError, InterruptedError):
             return None
+        own = self.socket
+        client = socket.socket(own.family, own.type, own.proto, descriptor)
         client.setblocking(False)
         with suppress(OSError):  # the client has gone again
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

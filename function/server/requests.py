@@ -38,7 +38,7 @@ request than as bytes."""
 _CHUNK_OVERHEAD = 8
 """A chunk of one byte takes six to send; much more is a stream of extensions or trailers."""
 
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n")
+_REQUEST_LINE = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ \S+ HTTP/1\.[01]\r?\n"
 _FRAMING = {"content-length", "transfer-encoding"}
 
 _lower_names: dict[bytes, str] = {}
@@ -263,7 +263,7 @@ class RequestReader:
 
 
 def _reading_error(exc: HttpParserError, data: bytes) -> ServiceError:
-    if isinstance(exc, HttpParserInvalidMethodError) and _REQUEST_LINE.match(data):
+    if isinstance(exc, HttpParserInvalidMethodError) and re.match(_REQUEST_LINE, data):
         return UnknownMethod()
     return MalformedRequest("The request is not HTTP/1.1 that can be read.")
 

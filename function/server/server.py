@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _socket as socket
 import resource
-import socket
 from collections import deque
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
