@@ -24,7 +24,8 @@ from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.registry import training_data
 from tests.warm import run_python
 
-TEXTS, LABELS = training_data()[0]["text"].tolist(), training_data()[1]
+FRAME, LABELS = training_data()
+TEXTS = FRAME["text"].tolist()
 
 
 def as_pickle(vectorizer: Any, path: Path) -> None:
@@ -107,22 +108,22 @@ def text_file(_: Any, path: Path) -> None:
 @pytest.mark.parametrize(
     ("save", "content", "said"),
     [
-        (joblib.dump, TfidfVectorizer().fit(TEXTS[:50]), "not the vectorizer"),
-        (joblib.dump, TfidfVectorizer(), "Is it fitted"),
+        (joblib.dump, lambda: TfidfVectorizer().fit(TEXTS[:50]), "not the vectorizer"),
+        (joblib.dump, TfidfVectorizer, "Is it fitted"),
         (
             joblib.dump,
-            LogisticRegression().fit([[1], [2]], [0, 1]),
+            lambda: LogisticRegression().fit([[1], [2]], [0, 1]),
             "a fitted vectorizer is wanted",
         ),
-        (joblib.dump, {"a": 1}, "a fitted vectorizer is wanted"),
-        (text_file, None, "cannot be read as"),
+        (joblib.dump, dict, "a fitted vectorizer is wanted"),
+        (text_file, lambda: None, "cannot be read as"),
     ],
     ids=["another", "unfitted", "classifier", "dict", "text"],
 )
 def test_what_does_not_belong_together_is_said(
     apart: Path, tmp_path: Path, save: Callable[[Any, Path], None], content: Any, said: str
 ) -> None:
-    save(content, tmp_path / "vectorizer")
+    save(content(), tmp_path / "vectorizer")
     arguments = ("--vectorizer", str(tmp_path / "vectorizer"), "--output", str(tmp_path / "out"))
     ended = compile_model(tmp_path, str(apart / "classifier"), *arguments)
     assert ended.returncode == 1

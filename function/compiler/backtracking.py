@@ -15,7 +15,7 @@ from collections.abc import Callable
 from math import log2
 from time import process_time
 
-MOST_SECONDS = 1.0
+MOST_SECONDS = 0.5
 """Of the processor, for one text; then the process ends, by a signal that nobody handles."""
 SHORT = 120
 """Characters on which no pattern in use takes a thousandth of a second."""

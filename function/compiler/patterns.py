@@ -41,7 +41,7 @@ MOST_TOKENS = 24
 KILLERS = ("", "\x00", "!")
 """What comes last, so that there is no match."""
 WALL_SECONDS = 60.0
-"""For a machine that is busy; the process gives each text a second of the processor."""
+"""For a machine that is busy; the process gives each text half a second of the processor."""
 
 
 class Timing(NamedTuple):
