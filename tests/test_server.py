@@ -168,6 +168,20 @@ def test_many_large_bodies_at_once_stay_within_bounds(serve: Serve) -> None:
         assert memory_megabytes(server) - before < 60
 
 
+def test_what_a_client_has_left_while_it_waited_is_not_worked_on(serve: Serve) -> None:
+    server = serve()
+    server.request("/predict", {"text": "warm"})
+    body = json.dumps({"texts": ["some good words " * 9] * 100}).encode()
+    clients = [connect(server) for _ in range(400)]
+    for client in clients:
+        client.sendall(post(b"/predict_batch", body=body))
+    for client in clients:
+        client.close()
+    assert server.request("/predict", {"text": "fine"}).status == 200
+    worked_on = [it for it in server.records() if it.get("path") == "/predict_batch"]
+    assert len(worked_on) < len(clients)
+
+
 SLOW_MODEL = """
 import time
 from mlflow.pyfunc import PythonModel

@@ -31,6 +31,8 @@ ACCEPTING_SECONDS = 1.0
 LEAST_IDLE_SECONDS = 1.0
 # Predictions between two looks at who else has something to say: a probe waits no longer than this.
 QUICK_SECONDS = 0.02
+# Who waits for longer may have given up, and is asked before the work is done.
+PATIENCE_SECONDS = 0.1
 MOST_CHECKED_AT_ONCE = 64
 # For the log, the model's files, and the registry.
 _SPARE_DESCRIPTORS = 32
@@ -180,12 +182,17 @@ class Server:
         """Answer what the model makes short work of, for a moment: then others are looked at."""
         quick, application = self._quick, self.application
         until = self.now + QUICK_SECONDS
+        long_ago = self.now + self.settings.request_timeout_seconds - PATIENCE_SECONDS
         while quick:
             job = quick.popleft()
-            if not job.is_abandoned and not job.connection.is_closed:
-                self._finish(job, application(job.item.request))
-                if quick and monotonic() > until:
-                    return
+            if job.is_abandoned or job.connection.is_closed:
+                continue
+            if job.deadline < long_ago and job.connection.has_left():
+                job.connection.close()
+                continue
+            self._finish(job, application(job.item.request))
+            if quick and monotonic() > until:
+                return
 
     def _tick(self) -> None:
         self._unchecked = list(self._connections)
