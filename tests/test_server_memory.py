@@ -31,6 +31,11 @@ GREEDY = {
     + b"x" * 15_999,
     "large bodies": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
     + b"x" * 200_000,
+    "large bodies behind smaller ones": (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n" + b" " * 20_000
+    )
+    + b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    + b"x" * 900_000,
 }
 
 

@@ -255,10 +255,10 @@ class Connection:
         elif reader.is_done and not self._items:
             self._end()
         else:
-            if self.reserved_bytes and not reader.in_body:
+            wanted = reader.expected_bytes if reader.in_body else 0
+            if self.reserved_bytes not in (0, wanted):  # room for the body before this one
                 server.room.release(self)
-            is_admitted = server.room.admits(self, reader.expected_bytes if reader.in_body else 0)
-            self._watch(EVENT_READ if is_admitted else 0)
+            self._watch(EVENT_READ if server.room.admits(self, wanted) else 0)
 
     def _end(self) -> None:
         """Say that nothing more comes, and read on for a while: a client that is still sending when
