@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,6 +114,17 @@ def received(
         data += chunk
         wait = quiet_seconds if _is_whole(data) else patience_seconds
     return data
+
+
+@contextmanager
+def many_descriptors() -> Iterator[None]:
+    """Enough of them for a thousand connections of this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _is_whole(data: bytes) -> bool:

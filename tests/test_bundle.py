@@ -22,14 +22,19 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+def start(arguments: list[str], model: Path, folder: Path) -> LiveServer:
+    """Start a bundle as the image does; ``folder`` has its output, and nothing of ours."""
+    port = free_port()
+    environ = {"COMPILED_MODEL": str(model), "HOST": "127.0.0.1", "PORT": str(port)}
+    command = [sys.executable, "-I", "-S", *arguments]
+    return start_process(command, folder, {**clean_environ(), **environ}, port, folder)
+
+
 @pytest.fixture(scope="module")
 def server(
     bundle: Path, compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    folder, port = tmp_path_factory.mktemp("bundled"), free_port()
-    environ = {"COMPILED_MODEL": str(compiled_folder), "HOST": "127.0.0.1", "PORT": str(port)}
-    command = [sys.executable, "-I", "-S", str(bundle)]
-    server = start_process(command, folder, {**clean_environ(), **environ}, port, folder)
+    server = start([str(bundle)], compiled_folder, tmp_path_factory.mktemp("bundled"))
     yield server
     server.stop()
 
@@ -46,10 +51,7 @@ def test_a_bundle_serves_with_the_native_engine_and_what_it_does_not_hold(
 def test_a_bundle_starts_without_reading_modules_from_disk(
     bundle: Path, compiled_folder: Path, tmp_path: Path
 ) -> None:
-    port = free_port()
-    environ = {"COMPILED_MODEL": str(compiled_folder), "HOST": "127.0.0.1", "PORT": str(port)}
-    command = [sys.executable, "-I", "-S", "-v", str(bundle)]
-    server = start_process(command, tmp_path, {**clean_environ(), **environ}, port, tmp_path)
+    server = start(["-v", str(bundle)], compiled_folder, tmp_path)
     assert server.request("/predict", {"text": "wonderful"}).status == 200
     server.stop()
     told = server.output.with_suffix(".err").read_text()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.doors import answers, connect, start_door
+from tests.doors import answers, connect, many_descriptors, start_door
 from tests.processes import LiveServer
 
 CLIENTS = 1000
@@ -48,14 +47,6 @@ def server(compiled_folder: Path, tmp_path: Path) -> Iterator[LiveServer]:
     server.process.wait()
 
 
-@pytest.fixture
-def many_descriptors() -> Iterator[None]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 def peak_megabytes(server: LiveServer) -> float:
     """The most that was ever resident."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
@@ -64,10 +55,10 @@ def peak_megabytes(server: LiveServer) -> float:
 
 @pytest.mark.parametrize("what", GREEDY)
 def test_a_thousand_greedy_clients_stay_within_the_containers_memory(
-    server: LiveServer, many_descriptors: None, what: str
+    server: LiveServer, what: str
 ) -> None:
     before = peak_megabytes(server)
-    with ExitStack() as clients:
+    with many_descriptors(), ExitStack() as clients:
         for _ in range(CLIENTS):
             client = clients.enter_context(connect(server))
             client.setblocking(False)
