@@ -30,7 +30,8 @@ from function.model.fetching import Way
 from function.model.sources import Stages, from_registry
 from function.registry import mlflow as through_mlflow
 from function.registry import skopsfile
-from function.registry.connection import Connection, NeedsMlflow
+from function.registry.access import NeedsMlflow
+from function.registry.connection import Connection
 from function.registry.direct import DirectSource
 from function.registry.lineage import Lineage
 from function.settings import Settings

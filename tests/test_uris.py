@@ -19,7 +19,8 @@ from function.errors import ModelLoadError
 from function.model.sources import Sourced, Stages, from_registry
 from function.registry import mlflow as through_mlflow
 from function.registry import stores, uris
-from function.registry.connection import Connection, NeedsMlflow
+from function.registry.access import NeedsMlflow
+from function.registry.connection import Connection
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
 from tests.registry import NAME, Registry

@@ -18,7 +18,7 @@ def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, 
     """The model's lineage and files: the quick way where it is known to be exact, else mlflow's."""
     with stages.timed("import"):
         from function.registry import mlflow as through_mlflow
-        from function.registry.connection import NeedsMlflow
+        from function.registry.access import NeedsMlflow
         from function.registry.direct import DirectSource
         from function.registry.hangup import hang_up
     try:

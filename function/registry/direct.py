@@ -13,7 +13,7 @@ from pathlib import Path
 
 from function.errors import ModelLoadError
 from function.registry import modelfile, skopsfile, uris, versions
-from function.registry.connection import NeedsMlflow
+from function.registry.access import NeedsMlflow
 from function.registry.lineage import Lineage
 from function.registry.tracking import TrackingServer
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from function.errors import ModelLoadError
 from function.registry import modelfile, stores, uris, versions
-from function.registry.connection import FAIL_SOON
+from function.registry.access import FAIL_SOON
 from function.registry.failures import explained
 from function.registry.lineage import Lineage
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from function.registry.connection import Connection, NeedsMlflow
+from function.registry.access import NeedsMlflow
+from function.registry.connection import Connection
 
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
@@ -109,7 +110,7 @@ class TrackingServer:
         """Fetch one of the files into ``folder``: GET mlflow-artifacts/artifacts/<path>."""
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._connection.save(f"{_ARTIFACTS}/{_root(location)}/{path}", file)
+        self._connection.save(f"{_ARTIFACTS}/{_root(location)}/{path}", str(file))
 
     def _files(self, root: str, folder: str) -> Iterator[str]:
         for item in self._connection.get(_ARTIFACTS, path=root + folder).get("files", []):
