@@ -1,7 +1,8 @@
 """Serve a text classifier from the MLflow Model Registry as one HTTP function, ``handle``.
 
 Importing this package imports neither mlflow, pandas, scikit-learn nor numpy, and reads no
-environment; asking for ``handle`` builds it from the environment, once.
+environment; asking for ``handle`` builds it from the environment, once. ``publish`` is for training
+scripts: it compiles what they logged, and keeps that beside the model.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from function.handler import Handle
+    from function.publishing import publish
 
     handle: Handle
 
-__all__ = ["__version__", "handle"]
+__all__ = ["__version__", "handle", "publish"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
+    if name == "publish":
+        from function import publishing
+
+        return publishing.publish
     if name != "handle":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from function import framework

@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from function import __version__
-from function.compiled import artifact, writing
-from function.compiled.linear import LinearPredictor
+from function.compiled import writing
+from function.compiled.files import CompiledModelError
 from function.compiler.compiler import NotCompilable
-from function.compiler.verify import Agreement, compare
+from function.compiling import Report, compile_model
 from function.errors import ModelLoadError, ModelOutputError
-from function.model.sources import Original, answers_of, compile_original, load_original
-from function.model.stages import Stages
-from function.registry.trained import in_words
-from function.security.redaction import Redaction
+from function.publishing import publish_all_aliases, publish_version
 from function.settings import settings_or_exit
 from function.telemetry import console
-from function.telemetry.logs import timestamp
 
 EPILOG = """examples:
   python -m function.compile models:/prod-sentiment-classifier/Production --output model
-  python -m function.compile models:/reviews@champion --output model --verify texts.txt
+  python -m function.compile models:/reviews@champion --publish --verify texts.txt
+  python -m function.compile --publish --all-aliases reviews
   python -m function.compile models:/classifier/3 --vectorizer vectorizer.pkl --output model
   python -m function.compile runs:/RUN/model --vectorizer runs:/RUN/vectorizer.pkl --output model
   COMPILED_MODEL=model python -m function.serve
 
 MLFLOW_TRACKING_URI says where the registry is, LABELS renames integer classes.
 """
-CHUNK = 200
 
 
 def main() -> None:
     """Parse the command line and run; exit status 1 with one line where it cannot be done."""
-    arguments = _parser().parse_args()
-    console.redact(arguments.model_uri)
+    parser = _parser()
+    arguments = parser.parse_args()
+    if problem := _problem(arguments):
+        parser.error(problem)
+    console.redact(*filter(None, [arguments.model_uri]))
+    subject = arguments.model_uri or arguments.all_aliases
     try:
-        _run(arguments.model_uri, arguments.output, arguments.verify, arguments.vectorizer)
+        _run(arguments)
     except NotCompilable as exc:
         raise SystemExit(
-            f"{arguments.model_uri} cannot be compiled: {exc}.\nServe it from the registry"
+            f"{subject} cannot be compiled: {exc}.\nServe it from the registry"
             " instead (MODEL_URI), where scikit-learn or MLflow itself answers."
         ) from None
     except ModelOutputError as exc:
-        raise SystemExit(f"{arguments.model_uri}: {exc.returned}") from None
-    except (ModelLoadError, artifact.CompiledModelError, OSError) as exc:
+        raise SystemExit(f"{subject}: {exc.returned}") from None
+    except (ModelLoadError, CompiledModelError, OSError) as exc:
         raise SystemExit(str(exc)) from None
 
 
@@ -55,12 +51,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m function.compile",
         description="Compile a scikit-learn text model from MLflow: check it against the original,"
-        " and write a folder that is served without MLflow, scikit-learn, pandas or numpy.",
+        " and write a folder that is served without MLflow, scikit-learn, pandas or numpy, or"
+        " publish it: keep that folder beside the model in MLflow, where a service finds it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model_uri", metavar="MODEL_URI", help="models:/..., runs:/... or a folder")
-    parser.add_argument("--output", metavar="DIR", required=True, help="folder to write")
+    parser.add_argument(
+        "model_uri", metavar="MODEL_URI", nargs="?", help="models:/..., runs:/... or a folder"
+    )
+    parser.add_argument("--output", metavar="DIR", help="folder to write")
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="write the folder to the model version's own artifacts, and tag the version with it;"
+        " nothing is done where it is there already",
+    )
+    parser.add_argument(
+        "--all-aliases",
+        metavar="NAME",
+        help="with --publish: every version of this registered model that an alias names",
+    )
     parser.add_argument(
         "--vectorizer",
         metavar="FILE",
@@ -76,78 +86,38 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(model_uri: str, output: str, texts_file: str | None, vectorizer: str) -> None:
-    settings = settings_or_exit().replace(model_uri=model_uri)
-    texts = Path(texts_file).read_text(encoding="utf-8").splitlines() if texts_file else []
-    report = _Report()
-    report(f"loading {model_uri} from {settings.mlflow_tracking_uri} ...")
-    stages = Stages()
-    original = load_original(settings, stages, vectorizer)
-    details = original.lineage.details
-    if "trained_with" in details:
-        report(f"trained with {in_words(details['trained_with'])}")
-    for phrase in details.get("restored", ()):
-        report(f"compiled as it was trained, {phrase}")
-    for warning in details.get("warnings", ()):
-        report(f"warning: {warning}")
-    report("compiling and checking against the original ...")
-    predictor, agreement = compile_original(original, settings.label_names(), stages)
-    report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
-    if texts:
-        agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))
-        report(f"{texts_file}: {_summary(agreement)}")
-        if agreement.problem:
-            raise NotCompilable(f"on {texts_file}, {agreement.problem}")
-    digest = writing.save(output, predictor, _facts(original))
-    report(f"wrote {output} (sha256 {digest})")
+def _problem(arguments: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments taken together."""
+    if arguments.all_aliases is not None:
+        others = (arguments.model_uri, arguments.output, arguments.vectorizer, arguments.verify)
+        if not arguments.publish or any(others):
+            return "--all-aliases NAME goes with --publish, and with nothing else"
+        return None
+    if arguments.model_uri is None:
+        return "say which model: MODEL_URI, or --publish --all-aliases NAME"
+    if arguments.publish == bool(arguments.output):
+        return "say where to: --output DIR or --publish"
+    return None
 
 
-def _compare_in_chunks(
-    predictor: LinearPredictor, original: Original, texts: list[str]
-) -> Iterator[Agreement]:
-    """The agreement so far, after each chunk."""
-    found = Agreement(0, 0, 0.0)
-    for start in range(0, len(texts), CHUNK):
-        chunk = texts[start : start + CHUNK]
-        found += compare(predictor, answers_of(original.predictor), chunk)
-        yield found
+def _run(arguments: argparse.Namespace) -> None:
+    settings, report = settings_or_exit(), Report()
+    if arguments.all_aliases is not None:
+        if publish_all_aliases(settings, arguments.all_aliases, report):
+            raise SystemExit(1)
+        return
+    settings = settings.replace(model_uri=arguments.model_uri)
+    texts = _lines(arguments.verify) if arguments.verify else []
+    if arguments.publish:
+        publish_version(settings, report, texts, arguments.vectorizer)
+        return
+    compiled = compile_model(settings, report, texts, arguments.vectorizer)
+    digest = writing.save(arguments.output, compiled.predictor, compiled.facts)
+    report(f"wrote {arguments.output} (sha256 {digest})")
 
 
-def _summary(agreement: Agreement) -> str:
-    same = agreement.texts - agreement.differing
-    return (
-        f"{same} of {agreement.texts} labels equal,"
-        f" largest probability difference {agreement.largest_difference:.1e}"
-    )
-
-
-def _facts(original: Original) -> dict[str, object]:
-    facts = {**original.lineage._asdict(), "compiled_at": timestamp(), "compiled_by": __version__}
-    facts.pop("source")  # a place on the machine that compiled
-    facts["model_uri"] = Redaction(None, original.lineage.model_uri)(original.lineage.model_uri)
-    return facts
-
-
-class _Report:
-    """Progress on stderr: lines with the time passed, and a bar for long comparisons."""
-
-    def __init__(self) -> None:
-        self._started = time.monotonic()
-
-    def __call__(self, message: str) -> None:
-        print(f"compile [{time.monotonic() - self._started:5.1f} s] {message}", file=sys.stderr)
-
-    def progress(self, steps: Iterator[Agreement], total: int) -> Agreement:
-        """Draw a bar (on a terminal) while the agreement grows; returns the last one."""
-        agreement = Agreement(0, 0, 0.0)
-        for agreement in steps:
-            if sys.stderr.isatty():
-                filled = 40 * agreement.texts // total
-                bar = "#" * filled + "-" * (40 - filled)
-                print(f"\r[{bar}] {agreement.texts}/{total} texts", end="", file=sys.stderr)
-        if sys.stderr.isatty():
-            print(file=sys.stderr)
-        return agreement
+def _lines(file: str) -> list[str]:
+    return Path(file).read_text(encoding="utf-8").splitlines()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import argparse
 import json
 
 from function.compiled import artifact
+from function.compiled.files import CompiledModelError
 from function.settings import settings_or_exit
 
 PREFIX = "org.mlflow.model"
@@ -32,7 +33,7 @@ def main() -> None:
         raise SystemExit("COMPILED_MODEL is not set: only a compiled model has labels.")
     try:
         found = labels(folder)
-    except artifact.CompiledModelError as exc:
+    except CompiledModelError as exc:
         raise SystemExit(str(exc)) from None
     print("LABEL", *(f"{key}={_quoted(value)}" for key, value in found.items()))
 

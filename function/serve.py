@@ -10,13 +10,20 @@ import gc
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from function.errors import ModelLoadError
 from function.settings import Settings, settings_or_exit
 from function.telemetry import console
 
+if TYPE_CHECKING:
+    from function.model.attempt import Attempt
+
 TERMINATION_LOG = "/dev/termination-log"
 """Where Kubernetes looks for the reason that a container ended (terminationMessagePath)."""
+SWITCH_SECONDS, IMPORTING_SWITCH_SECONDS = sys.getswitchinterval(), 0.0005
+"""While this thread imports and another fetches a model, an answer that has come waits no longer
+than that for the interpreter."""
 HELP = """usage: python -m function.serve [-h]
 
 Serve the function on HOST and PORT until SIGTERM or SIGINT; what the container image starts.
@@ -49,21 +56,26 @@ def serve(settings: Settings) -> None:
     """Answer on ``settings.host`` and ``settings.port`` until told to leave; never returns.
 
     A compiled model is loaded before anybody is listened to: it takes milliseconds, and the first
-    probe finds it ready. Where it cannot be loaded no time will mend it, so the process ends.
+    probe finds it ready. Where it cannot be loaded no time will mend it, so the process ends. One
+    from a registry is begun at once, and nobody is kept from the probes meanwhile.
     """
     gc.disable()  # nothing made by a start is garbage, and looking for it takes a twentieth of it
+    begun = None if settings.compiled_model else _begin_load(settings)
     from function.server.server import Server
     from function.telemetry import output, start
     from function.wiring import create_application
 
-    application = create_application(settings, tells_start=True)
+    application = create_application(settings, tells_start=True, begun=begun)
     if settings.compiled_model:
         try:
             application.service.models.load_now()
         except ModelLoadError as exc:
             output.flush()
             raise SystemExit(str(exc)) from None
+    else:
+        application.service.models.start()
     server = Server(settings, application)
+    sys.setswitchinterval(SWITCH_SECONDS)
     start.mark("listening")
     signal.set_wakeup_fd(server.wakes_by, warn_on_full_buffer=False)
     for order in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -75,6 +87,18 @@ def serve(settings: Settings) -> None:
     server.run()
     output.flush()
     os._exit(0)  # a model's call that never ends, or a thread of its own, holds nobody here
+
+
+def _begin_load(settings: Settings) -> Attempt:
+    """The model's load, which asks the registry while the server is imported."""
+    import function.registry.direct  # what the first question takes
+    from function.model.attempt import Attempt
+
+    sys.setswitchinterval(IMPORTING_SWITCH_SECONDS)
+    begun = Attempt(settings)
+    import function.compiled.artifact  # noqa: F401  what reads the answers
+
+    return begun
 
 
 def _leave_word(exc: SystemExit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from function.http.application import Application
 from function.http.endpoints import Service
 from function.http.routes import directory
+from function.model.attempt import Attempt
 from function.model.cache import ModelCache
 from function.model.loading import Loader
 from function.settings import Settings
@@ -12,14 +13,17 @@ from function.telemetry.logs import JsonLog
 from function.telemetry.start import StartRecord
 
 
-def create_application(settings: Settings, tells_start: bool = False) -> Application:
+def create_application(
+    settings: Settings, tells_start: bool = False, begun: Attempt | None = None
+) -> Application:
     """The application that both doors call; loads nothing yet.
 
-    With ``tells_start`` the log gets a record of what the process's start was spent on.
+    With ``tells_start`` the log gets a record of what the start was spent on. ``begun`` is a load
+    that is under way.
     """
     log = JsonLog(settings.log_level, settings.service_name)
     models = ModelCache(
-        Loader(settings, log), settings.load_retry_seconds, settings.max_concurrency
+        Loader(settings, log, begun), settings.load_retry_seconds, settings.max_concurrency
     )
     start = StartRecord(log) if tells_start else None
     return Application(Service(settings, models, directory()), log, start)

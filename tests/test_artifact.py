@@ -1,5 +1,6 @@
 """A compiled model on disk comes back the same, or not at all and with the reason."""
 
+import io
 import json
 import math
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from function.compiled.artifact import CompiledModelError, load
+from function.compiled.artifact import load
+from function.compiled.files import CompiledModelError
 from function.compiled.vectorizer import row_layout
 from function.compiled.writing import save
 from function.compiler.compiler import translate
@@ -80,7 +82,7 @@ def test_the_digest_is_that_of_the_checksums(predictor, tmp_path):
     assert digest == save(tmp_path / "again", predictor, LINEAGE)
 
 
-FILES = ("SHA256SUMS", "manifest.json", "pairs.0", "rows.0", "table.0", "terms.0")
+FILES = ("SHA256SUMS", "manifest.json", "vectorizer.0")
 
 
 def test_these_are_all_the_files(saved):
@@ -123,10 +125,10 @@ def test_an_edited_manifest_is_refused_by_name(saved):
 
 
 def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
-    edit_manifest(saved, format=3)
+    edit_manifest(saved, format=4)
     for prepare in (lambda: None, lambda: resum(saved)):
         prepare()
-        with pytest.raises(CompiledModelError, match="format 3, and this version reads 2"):
+        with pytest.raises(CompiledModelError, match="format 4, and this version reads 3"):
             load(saved)
 
 
@@ -250,6 +252,9 @@ def test_a_field_of_another_type_or_out_of_range_is_refused(saved, changes):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"sizes": {}},
+        {"sizes": [1, 2, 3, 4]},
+        {"sizes": {"terms": -1}},
         {"columns": -1},
         {"columns": 3.0},
         {"columns": True},
@@ -307,13 +312,34 @@ def test_numbers_that_json_has_not_are_refused_anywhere(saved, field, number):
         load(saved)
 
 
+def parts_of(folder):
+    (spec,) = json.loads((folder / "manifest.json").read_text())["vectorizers"]
+    content = io.BytesIO((folder / "vectorizer.0").read_bytes())
+    return {part: content.read(size) for part, size in spec["sizes"].items()}
+
+
+def write_parts(folder, parts):
+    (folder / "vectorizer.0").write_bytes(b"".join(parts.values()))
+    resum(folder)
+
+
+@pytest.mark.parametrize("changes", [1, -1, 10**15])
+@pytest.mark.parametrize("part", ["terms", "pairs", "rows", "table"])
+def test_sizes_that_are_not_the_parts_are_refused(saved, part, changes):
+    (spec,) = json.loads((saved / "manifest.json").read_text())["vectorizers"]
+    sizes = {**spec["sizes"], part: spec["sizes"][part] + changes}
+    edit_vectorizer(saved, sizes=sizes)
+    with pytest.raises(CompiledModelError, match="sizes"):
+        load(saved)
+
+
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 1e305])
 @pytest.mark.parametrize("place", [0, 1, -1])
 def test_a_table_of_numbers_that_do_not_add_up_is_refused(saved, place, number):
-    table = array("d", (saved / "table.0").read_bytes())
+    parts = parts_of(saved)
+    table = array("d", parts["table"])
     table[place] = number
-    (saved / "table.0").write_bytes(table.tobytes())
-    resum(saved)
+    write_parts(saved, {**parts, "table": table.tobytes()})
     with pytest.raises(CompiledModelError, match="not finite, or too large to add up"):
         load(saved)
 
@@ -322,7 +348,8 @@ def test_a_table_of_numbers_that_do_not_add_up_is_refused(saved, place, number):
 @pytest.mark.parametrize("edit", ["column", "square", "score", "count"])
 def test_rows_that_no_term_can_have_are_refused(fitted, tmp_path, vectorizer, edit):
     save(tmp_path / "model", translate(fitted(Combination(vectorizer, "logistic", 3))), {})
-    rows = bytearray((tmp_path / "model" / "rows.0").read_bytes())
+    parts = parts_of(tmp_path / "model")
+    rows = bytearray(parts["rows"])
     (spec,) = json.loads((tmp_path / "model" / "manifest.json").read_text())["vectorizers"]
     size = row_layout(3, spec["norm"], spec["units"] is not None).row_bytes
     if size < 30 and edit in ("square", "score"):
@@ -331,8 +358,7 @@ def test_rows_that_no_term_can_have_are_refused(fitted, tmp_path, vectorizer, ed
     for row in (0, len(rows) // size - 1):  # a word's, and a pair's if there are any
         edited = rows.copy()
         edited[row * size + at % size] ^= 0x40
-        (tmp_path / "model" / "rows.0").write_bytes(edited)
-        resum(tmp_path / "model")
+        write_parts(tmp_path / "model", {**parts, "rows": bytes(edited)})
         with pytest.raises(CompiledModelError, match="a row"):
             load(tmp_path / "model")
 
@@ -430,8 +456,8 @@ def test_no_folder_at_all_is_an_error_with_its_path(tmp_path):
 def test_files_of_two_models_do_not_mix(saved, tmp_path):
     other = fitted_pipeline()
     save(tmp_path / "other", translate(other), LINEAGE)
-    (saved / "table.0").write_bytes((tmp_path / "other" / "table.0").read_bytes())
-    with pytest.raises(CompiledModelError, match=r"table\.0: its content is not what"):
+    (saved / "vectorizer.0").write_bytes((tmp_path / "other" / "vectorizer.0").read_bytes())
+    with pytest.raises(CompiledModelError, match=r"vectorizer\.0: its content is not what"):
         load(saved)
 
 

@@ -471,10 +471,10 @@ def test_a_folder_compiled_before_is_built_in_as_it_is(
         engine.output_of(built, "sha256sum", "/app/model/SHA256SUMS") for built in (tag, compiled)
     ]
     assert digests[0] == digests[1]
-    table = context / "model" / "table.0"
+    table = context / "model" / "vectorizer.0"
     table.write_bytes(table.read_bytes()[:-8])
     ended = engine.build(tag, "--target=compiled", argument, "--no-cache", context=context)
-    assert ended.returncode != 0 and "table.0" in ended.stdout + ended.stderr
+    assert ended.returncode != 0 and "vectorizer.0" in ended.stdout + ended.stderr
 
 
 def context_with_model(engine: Engine, image: str, folder: Path) -> Path:

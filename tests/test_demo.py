@@ -11,6 +11,7 @@ import mlflow
 import pytest
 
 from function.demo.sentences import LABELS, read_sentences
+from function.registry import published
 from tests.conftest import ROOT, AppFactory, clean_environ
 
 
@@ -101,3 +102,9 @@ def test_if_missing_never_trains_into_a_users_own_registry(
 
 def test_help_has_examples(tmp_path: Path) -> None:
     assert "examples:" in run_demo(tmp_path, "--help").stdout
+
+
+def test_the_demo_is_published_and_served_from_there(demo_folder: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{demo_folder}/mlflow.db")
+    version = client.get_model_version_by_alias("prod-sentiment-classifier", "champion")
+    assert published.TAG in version.tags

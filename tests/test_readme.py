@@ -21,6 +21,7 @@ VOLATILE = {
     "request_id",
     "run_id",
     "model_id",
+    "digest",
     "loaded_at",
     "size_bytes",
     "load_timings_seconds",

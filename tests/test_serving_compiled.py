@@ -154,11 +154,11 @@ def test_a_damaged_folder_is_refused_with_the_reason(
     copy.mkdir()
     for item in compiled.iterdir():
         (copy / item.name).write_bytes(item.read_bytes())
-    table = (copy / "table.0").read_bytes()
-    (copy / "table.0").write_bytes(table[:-8])
+    table = (copy / "vectorizer.0").read_bytes()
+    (copy / "vectorizer.0").write_bytes(table[:-8])
     reply = create_app(COMPILED_MODEL=str(copy)).post("/predict", json={"text": "x y"})
     assert reply.status_code == 503
-    assert "table.0" in reply.json["detail"]
+    assert "vectorizer.0" in reply.json["detail"]
     assert "compile the model again" in reply.json["detail"]
 
 

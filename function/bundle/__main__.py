@@ -24,8 +24,11 @@ START = (
     "function.server.server",
     "function.wiring",
     "function.compiled.artifact",
+    "function.model.fetching",
+    "function.registry.direct",
 )
-"""What a start imports, and all that this imports in turn."""
+"""What a start imports, and all that this imports in turn: of a model that is built in, and of one
+that is published in the registry."""
 LIST_MODULES = """
 import sys
 sys.path += {paths}

@@ -4,11 +4,12 @@
       SHA256SUMS      a line per file below, as sha256sum writes and checks them
       manifest.json   format, byte order, lineage, classes and labels, intercepts, decision,
                       vectorizers
-      terms.0         the first vectorizer's terms, UTF-8, joined by a character none of them has
-      pairs.0         where the terms are words and pairs of them: which words make each pair
-      rows.0          the terms' packed rows (rows.py)
-      table.0         what the faithful way reads (vectorizer.Vectorizer)
-      terms.1 ...     a FeatureUnion's further parts
+      vectorizer.0    the first vectorizer's parts, one after the other:
+          terms         its terms, UTF-8, joined by a character none of them has
+          pairs         where the terms are words and pairs of them: which words make each pair
+          rows          the terms' packed rows (rows.py)
+          table         what the faithful way reads (vectorizer.Vectorizer)
+      vectorizer.1 ...  those of a FeatureUnion's further vectorizers
 
 SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
 cut short, edited or mixed with another does not load. That guards against accidents; where someone
@@ -21,11 +22,22 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
+from function.compiled.files import (
+    FORMAT,
+    MANIFEST,
+    SUMS,
+    VECTORIZER,
+    CompiledModelError,
+    Files,
+    Folder,
+    damaged,
+    read_sums,
+)
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.native import pair_vocabulary
@@ -36,53 +48,49 @@ from function.compiled.vectorizer import Vectorizer, check_numbers, row_layout
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
-FORMAT = 2
 KIND = "compiled text classifier"
-PARTS = {TermVocabulary.kind: ("terms", "rows"), PairVocabulary.kind: ("terms", "pairs", "rows")}
-"""By kind of vocabulary, the files it is kept in."""
-SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
-REMEDY = "compile the model again, or copy the folder again as a whole"
-
-
-class CompiledModelError(Exception):
-    """A compiled model that cannot be read or written; the message says which file, why, and
-    what to do."""
+PARTS = {
+    TermVocabulary.kind: ("terms", "rows", "table"),
+    PairVocabulary.kind: ("terms", "pairs", "rows", "table"),
+}
+"""By kind of vocabulary, what a vectorizer's file consists of."""
 
 
 def load(
-    directory: str | Path, labels: Mapping[str, str] | None = None
+    place: str | Path | Files, labels: Mapping[str, str] | None = None
 ) -> tuple[LinearPredictor, dict[str, Any]]:
-    """Return the predictor in the folder `directory`, and its lineage.
+    """Return the predictor in the folder, or of the files, at `place`, and its lineage.
 
     `labels` renames the model's own classes, as in compile_model, instead of what was given when
     it was compiled. Raises CompiledModelError for anything but a complete, unaltered folder of a
     format and byte order this version reads, and ModelLoadError for `labels` that do not fit.
     """
-    folder = os.fspath(directory)
-    raw = _read(folder, MANIFEST)
-    facts = _parse_manifest(folder, raw)
-    sums = _read_sums(folder)
-    _check(folder, MANIFEST, raw, sums)
+    files = Folder(place) if isinstance(place, str | os.PathLike) else place
+    raw = files.read(MANIFEST)
+    facts = _parse_manifest(files.named, raw)
+    sums = read_sums(files.named, files.read(SUMS))
+    _check(files.named, MANIFEST, [raw], sums)
     try:
         with garbage.collection_paused():
             manifest.check(facts)
-            return _build(folder, facts, sums, labels or {}), facts["lineage"]
+            return _build(files, facts, sums, labels or {}), facts["lineage"]
     except (LookupError, TypeError, ValueError, ArithmeticError, re.error) as exc:
-        raise _damaged(f"{folder}/{MANIFEST}", f"it does not describe a model ({exc!r})") from exc
+        problem = f"it does not describe a model ({exc!r})"
+        raise damaged(f"{files.named}/{MANIFEST}", problem) from exc
 
 
 def digest(directory: str | Path) -> str:
     """Return the SHA-256 of the folder's SHA256SUMS, and so of everything in it: what `save`
     returned. Raises CompiledModelError where there is no such file."""
-    return sha256(_read(os.fspath(directory), SUMS)).hexdigest()
+    return sha256(Folder(directory).read(SUMS)).hexdigest()
 
 
 def _build(
-    folder: str, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
+    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
     scores = len(facts["intercepts"])
     vectorizers = [
-        _load_vectorizer(folder, position, dict(spec), scores, sums)
+        _load_vectorizer(files, position, dict(spec), scores, sums)
         for position, spec in enumerate(facts["vectorizers"])
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
@@ -97,25 +105,25 @@ def _build(
 
 
 def _load_vectorizer(
-    folder: str, position: int, spec: dict[str, Any], scores: int, sums: Mapping[str, str]
+    place: Files, position: int, spec: dict[str, Any], scores: int, sums: Mapping[str, str]
 ) -> Vectorizer:
-    def read(part: str) -> bytes:
-        name = f"{part}.{position}"
-        content = _read(folder, name)
-        _check(folder, name, content, sums)
-        return content
-
-    kind = spec.pop("vocabulary")
+    kind, name = spec.pop("vocabulary"), f"{VECTORIZER}.{position}"
+    sizes = [spec["sizes"][part] for part in PARTS[kind]]
+    *contents, rest = place.read_parts(name, sizes)
+    _check(place.named, name, [*contents, rest], sums)
+    if rest or sum(map(len, contents)) != sum(sizes):
+        raise ValueError(f"sizes: {spec['sizes']} are not those of {name}")
+    del spec["sizes"]
+    parts = dict(zip(PARTS[kind], contents, strict=True))
     vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
-    files = {part: read(part) for part in PARTS[kind]}
     found = Vectorizer(
-        vocabulary=vocabulary.from_parts(spec["analyzer"], layout, files, **spec.pop("terms")),
-        table=read("table"),
+        vocabulary=vocabulary.from_parts(spec["analyzer"], layout, parts, **spec.pop("terms")),
+        table=parts["table"],
         **spec,
     )
     check_numbers(found, scores)
-    found.vocabulary.check(layout, files, found.columns)
+    found.vocabulary.check(layout, parts, found.columns)
     return found
 
 
@@ -124,9 +132,9 @@ def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     try:
         facts = manifest.parse(raw)
     except (ValueError, RecursionError) as exc:
-        raise _damaged(f"{folder}/{MANIFEST}", f"it is not JSON ({exc})") from exc
+        raise damaged(f"{folder}/{MANIFEST}", f"it is not JSON ({exc})") from exc
     if not isinstance(facts, dict) or facts.get("kind") != KIND:
-        raise _damaged(f"{folder}/{MANIFEST}", "it is not a compiled model's")
+        raise damaged(f"{folder}/{MANIFEST}", "it is not a compiled model's")
     version = facts.get("format")
     if version != FORMAT:
         raise CompiledModelError(
@@ -141,37 +149,13 @@ def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     return facts
 
 
-def _read_sums(folder: str) -> dict[str, str]:
-    """Return file name to digest."""
-    try:
-        lines = _read(folder, SUMS).decode("ascii").splitlines(keepends=True)
-        pairs = [line.split("  ") for line in lines]
-        sums = {name.removesuffix("\n"): digest for digest, name in pairs}
-    except ValueError as exc:
-        raise _damaged(f"{folder}/{SUMS}", "it is not a list of checksums") from exc
-    if not all(line.endswith("\n") for line in lines):
-        raise _damaged(f"{folder}/{SUMS}", "its last line is cut short")
-    return sums
-
-
-def _check(folder: str, name: str, content: bytes, sums: Mapping[str, str]) -> None:
+def _check(folder: str, name: str, parts: Iterable[bytes], sums: Mapping[str, str]) -> None:
     if name not in sums:
-        raise _damaged(f"{folder}/{SUMS}", f"it has no checksum for {name}")
-    if sha256(content).hexdigest() != sums[name]:
-        raise _damaged(
+        raise damaged(f"{folder}/{SUMS}", f"it has no checksum for {name}")
+    found = sha256()
+    for part in parts:
+        found.update(part)
+    if found.hexdigest() != sums[name]:
+        raise damaged(
             f"{folder}/{name}", f"its content is not what {SUMS} says: cut short or edited"
         )
-
-
-def _read(folder: str, name: str) -> bytes:
-    try:
-        with open(f"{folder}/{name}", "rb") as file:
-            return file.read()
-    except FileNotFoundError as exc:
-        raise _damaged(f"{folder}/{name}", "no such file") from exc
-    except OSError as exc:
-        raise CompiledModelError(f"{folder}/{name}: {exc.strerror}; check its permissions") from exc
-
-
-def _damaged(path: str, reason: str) -> CompiledModelError:
-    return CompiledModelError(f"{path}: {reason}; {REMEDY}")

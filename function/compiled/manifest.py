@@ -59,6 +59,7 @@ def check_vectorizer(spec: Mapping[str, Any]) -> None:
         analyzer=lambda value: isinstance(value, dict),
         vocabulary=lambda value: value in (TermVocabulary.kind, PairVocabulary.kind),
         terms=lambda value: isinstance(value, dict),
+        sizes=lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
         columns=lambda value: _is_count(value) and value < 2**32,
         units=lambda value: value is None or (_is_list(value, _is_unit) and len(value) == 2),
         binary=_is_bool,

@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from function.compiled.artifact import FORMAT, KIND, MANIFEST, SUMS, CompiledModelError
+from function.compiled.artifact import KIND, PARTS
+from function.compiled.files import FORMAT, MANIFEST, SUMS, VECTORIZER, CompiledModelError
 from function.compiled.folder import write_folder
 from function.compiled.linear import LinearPredictor
 from function.compiled.vectorizer import Vectorizer, row_layout
@@ -38,10 +39,12 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     for position, vectorizer in enumerate(predictor.vectorizers):
         is_quick = vectorizer.units is not None
         layout = row_layout(len(predictor.intercepts), vectorizer.norm, is_quick)
-        terms, parts = vectorizer.vocabulary.to_parts(layout)
-        parts["table"] = vectorizer.table
-        files.update({f"{part}.{position}": content for part, content in parts.items()})
-        specs.append(_spec(vectorizer, terms))
+        terms, found = vectorizer.vocabulary.to_parts(layout)
+        found["table"] = vectorizer.table
+        parts = {part: found[part] for part in PARTS[vectorizer.vocabulary.kind]}
+        files[f"{VECTORIZER}.{position}"] = b"".join(parts.values())
+        sizes = {part: len(content) for part, content in parts.items()}
+        specs.append({**_spec(vectorizer, terms), "sizes": sizes})
     facts = {
         "kind": KIND,
         "format": FORMAT,

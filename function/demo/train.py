@@ -23,6 +23,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
+from function import publish
 from function.demo.sentences import LABELS, read_sentences
 from function.registry import stores
 
@@ -47,7 +48,7 @@ def build_pipeline() -> Pipeline:
 
 
 def train_and_register(tracking_uri: str, name: str, report: Report) -> str:
-    """Train, log, register, move to Production and alias as champion; returns the version."""
+    """Train, log, register (stage Production, alias champion) and publish; returns the version."""
     # mlflow warns about stages (deprecated, and what MODEL_URI's default names) and about schema
     # inference on its way; neither is news to who runs a demo.
     warnings.simplefilter("ignore")
@@ -61,7 +62,10 @@ def train_and_register(tracking_uri: str, name: str, report: Report) -> str:
     report("training on all sentences ...")
     pipeline = build_pipeline().fit(texts, labels)
     report(f"logging and registering {name} at {tracking_uri} ...")
-    return _register(tracking_uri, name, pipeline, metrics, confusion)
+    registered = _register(tracking_uri, name, pipeline, metrics, confusion)
+    report("compiling it, and publishing that beside it ...")
+    publish(f"models:/{name}/{registered}")
+    return registered
 
 
 def cross_validate(texts: pd.DataFrame, labels: list[str]) -> tuple[dict[str, float], str]:

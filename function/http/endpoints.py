@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from function import __version__
+from function.model.attempt import LoadedModel
 from function.model.cache import ModelCache
-from function.model.loading import LoadedModel
 from function.protocols import sentiment
 from function.settings import Settings
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel
-from function.model.loading import LoadedModel, LoadFailure
+from function.model.attempt import LoadedModel
+from function.model.loading import LoadFailure
 
 Load = Callable[[], LoadedModel]
 

@@ -5,30 +5,21 @@ The quick way (``registry.direct``) where it is known to be exact, else mlflow's
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from function.errors import ModelLoadError
 from function.model.stages import Stages
 from function.registry.lineage import Lineage
 from function.settings import Settings
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
-    """The model's lineage and files: the quick way where it is known to be exact, else mlflow's."""
-    with stages.timed("import"):
-        from function.registry import mlflow as through_mlflow
-        from function.registry.access import NeedsMlflow
-        from function.registry.direct import DirectSource
-        from function.registry.hangup import hang_up
-    try:
-        with DirectSource() as direct:
-            stages.hang_up = direct.hang_up
-            return _fetch_by(direct, settings, stages, workspace)
-    except NeedsMlflow as reason:
-        stages.through_mlflow = str(reason)
-    stages.hang_up = hang_up
-    return _fetch_by(through_mlflow, settings, stages, workspace)
+    from function.compiled.files import Files
+    from function.registry.published import Publication
+
+T = TypeVar("T")
 
 
 class Way(Protocol):
@@ -37,17 +28,65 @@ class Way(Protocol):
     def connect(self, tracking_uri: str, model_uri: str) -> None: ...
     def resolve(self, model_uri: str) -> Lineage: ...
     def download(self, lineage: Lineage, workspace: str) -> Path: ...
+    def published(self, lineage: Lineage, found: Publication) -> Files: ...
     def identify(self, lineage: Lineage, folder: Path) -> Lineage: ...
 
 
-def _fetch_by(way: Way, settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
+def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, Path]:
+    """The model's lineage and files."""
+    from tempfile import mkdtemp
+
+    def take(way: Way) -> tuple[Lineage, Path]:
+        lineage = resolve(way, settings, stages)
+        with stages.timed("download"):
+            folder = way.download(lineage, mkdtemp(dir=workspace))
+            return way.identify(lineage, folder), folder
+
+    return by_either_way(settings, stages, take)
+
+
+def resolve(way: Way, settings: Settings, stages: Stages) -> Lineage:
+    """Which version MODEL_URI means right now."""
     with stages.timed("import"):
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
     with stages.timed("resolve"):
-        lineage = way.resolve(settings.model_uri)
-    with stages.timed("download"):
-        folder = way.download(lineage, mkdtemp(dir=workspace))
-        return way.identify(lineage, folder), folder
+        return way.resolve(settings.model_uri)
+
+
+def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) -> T:
+    """What ``take`` makes of the quick way where that is known to be exact, else of mlflow's."""
+    with stages.timed("import"):
+        from function.registry.access import NeedsMlflow
+        from function.registry.direct import DirectSource
+    try:
+        with DirectSource() as direct:
+            stages.hang_up = direct.hang_up
+            return take(direct)
+    except NeedsMlflow as exc:
+        stages.through_mlflow = reason = str(exc)
+    with stages.timed("import"):
+        from function.registry import mlflow as through_mlflow
+        from function.registry.hangup import hang_up
+    if not through_mlflow.is_installed():
+        raise ModelLoadError(
+            f"{settings.model_uri} can be found by MLflow only, which is not installed here:"
+            f" {reason}. Mend that, or serve it with MLflow (the registry image)."
+        )
+    stages.hang_up = hang_up
+    return take(through_mlflow)
+
+
+def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:
+    """Raise ModelLoadError, with the command that publishes it, where no original can be loaded."""
+    from function.registry import mlflow as through_mlflow
+
+    if through_mlflow.is_installed():
+        return
+    uri = f"models:/{lineage.model_name}/{lineage.version}" if lineage.version else "MODEL_URI"
+    raise ModelLoadError(
+        f"{lineage.model_uri} is not published: {reason}. MLflow is not installed here to load it"
+        f" otherwise; publish it: python -m function.compile {uri} --publish"
+    )
 
 
 def deserialize(lineage: Lineage, folder: Path) -> Any:
@@ -65,6 +104,9 @@ def deserialize(lineage: Lineage, folder: Path) -> Any:
 
 def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:
     """What is in a file here, in an artifact of a run, or in a model of its own."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
     from function.model import vectorizers
 
     if Path(given).is_file():
@@ -79,6 +121,8 @@ def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:
 
 def _download(settings: Settings, stages: Stages, workspace: str) -> Path:
     """The files of MODEL_URI, which need be no model's."""
+    from tempfile import mkdtemp
+
     from function.registry import mlflow
 
     with stages.timed("download"):

@@ -1,32 +1,19 @@
-"""One load from start to end: bound it in time, log it, and say what went wrong.
-
-An attempt has a thread of its own, for no timeout of a library bounds the whole: a server that
-sends a byte now and then keeps every one of them. When its time is up the attempt is told so and
-hung up on, and nobody waits for it any longer. What cannot be interrupted goes on to its own end;
-there it cleans up after itself, and what it brings is dropped.
-"""
+"""One load from start to end: log it, and say what went wrong."""
 
 from __future__ import annotations
 
 import re
-import sys
-import threading
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel, chain
-from function.model.sources import from_folder, from_registry
+from function.model.attempt import Attempt, LoadedModel
 from function.model.stages import Stages
-from function.predictor import Predictor
-from function.registry.lineage import Lineage
 from function.settings import Settings
 from function.telemetry import start
-from function.telemetry.logs import JsonLog, timestamp
+from function.telemetry.logs import JsonLog
 
 # Numbers that differ each time: addresses in memory, names of temporary folders, ids, durations.
 _PASSING = r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+"
-
-HANG_UPS, HANG_UP_SECONDS = 5, 0.1
 
 
 class LoadFailure(Exception):
@@ -37,25 +24,15 @@ class LoadFailure(Exception):
         self.answer = answer
 
 
-class LoadedModel(NamedTuple):
-    """A model that has answered a prediction.
+class Loader:
+    """Loads what the settings name right now, and counts the attempts that it takes.
 
-    ``timings_seconds`` are by stage, in order; ``not_compiled`` is why the engine is not the
-    compiled one, None where it is.
+    ``begun`` is the first of them, where it is under way already.
     """
 
-    predictor: Predictor
-    lineage: Lineage
-    timings_seconds: dict[str, float]
-    not_compiled: str | None
-    loaded_at: str
-
-
-class Loader:
-    """Loads what the settings name right now, and counts the attempts that it takes."""
-
-    def __init__(self, settings: Settings, log: JsonLog) -> None:
+    def __init__(self, settings: Settings, log: JsonLog, begun: Attempt | None = None) -> None:
         self._settings = settings
+        self._begun = begun
         self._log = log
         self._origin = settings.compiled_model or settings.model_uri
         self._attempts = 0
@@ -66,7 +43,7 @@ class Loader:
         self._attempts += 1
         if self._attempts == 1:
             self._log.write("INFO", "model load started", model_uri=self._origin)
-        attempt = _Attempt(self._settings)
+        attempt, self._begun = self._begun or Attempt(self._settings), None
         try:
             model = attempt.result(self._settings.load_deadline_seconds)
         except BaseException as exc:  # a model's own code runs here, and may call sys.exit
@@ -77,7 +54,7 @@ class Loader:
         shown = self._log.redact(model.lineage.model_uri)
         return model._replace(lineage=model.lineage._replace(model_uri=shown))
 
-    def _log_failure(self, exc: BaseException, attempt: _Attempt) -> None:
+    def _log_failure(self, exc: BaseException, attempt: Attempt) -> None:
         """Whole the first time; a cause that is still the same as one line."""
         stage = attempt.stages.current
         cause, before = [stage, *_links(exc)], self._cause
@@ -106,6 +83,7 @@ class Loader:
             engine=model.predictor.engine,
             not_compiled=model.not_compiled,
             through_mlflow=stages.through_mlflow,
+            not_published=stages.not_published,
             trained_with=model.lineage.details.get("trained_with"),
             restored=model.lineage.details.get("restored"),
             warnings=model.lineage.details.get("warnings"),
@@ -120,58 +98,6 @@ class Loader:
         if isinstance(exc, ModelLoadError):
             told = self._log.redact(exc.told)
         return ModelUnavailable(told, self._settings.load_retry_seconds)
-
-
-class _Attempt:
-    """A load in a thread that may be left behind.
-
-    ``given_up_at`` is where in the code it was then, as a stack; None for one that has ended.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.stages = Stages()
-        self.given_up_at: str | None = None
-        self._settings = settings
-        self._loaded: LoadedModel | None = None
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="model-load-attempt", daemon=True)
-
-    def result(self, deadline_seconds: float) -> LoadedModel:
-        """The model, or whatever loading it raised; ModelLoadError where time is up."""
-        self._thread.start()
-        self._thread.join(deadline_seconds)
-        if self._thread.is_alive():
-            self.given_up_at = self._place()
-            self._give_up()
-            raise ModelLoadError(
-                f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g} and"
-                f" was given up at stage {self.stages.current}; the load is tried again."
-            )
-        if self._loaded is None:
-            raise self._failure or RuntimeError("the load ended with nothing")
-        return self._loaded
-
-    def _give_up(self) -> None:
-        """Hang up, more than once where a library tries again."""
-        for _ in range(HANG_UPS):
-            self.stages.give_up()
-            self._thread.join(HANG_UP_SECONDS)
-
-    def _place(self) -> str | None:
-        import traceback
-
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        return "".join(traceback.format_stack(frame)) if frame else None
-
-    def _run(self) -> None:
-        source = from_folder if self._settings.compiled_model else from_registry
-        try:
-            predictor, lineage, not_compiled = source(self._settings, self.stages)
-            self._loaded = LoadedModel(
-                predictor, lineage, self.stages.seconds, not_compiled, timestamp()
-            )
-        except BaseException as exc:  # for who waits for it
-            self._failure = exc
 
 
 def _links(exc: BaseException) -> Iterator[str]:

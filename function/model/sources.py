@@ -1,4 +1,4 @@
-"""Where a model comes from: a compiled folder on disk, or MLflow and the compiler.
+"""Where a model comes from: a compiled folder, or MLflow and the compiler.
 
 Each source gives a predictor, its lineage, and why the predictor is not a compiled one, with
 every stage timed. Nothing heavy is imported until the source that needs it is asked.
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled import garbage
 from function.errors import ModelLoadError
+from function.model.folders import BUILT_IN_EXAMPLE, Sourced, from_publication
 from function.model.stages import Stages as Stages
 from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
-from function.security.redaction import Redaction
 from function.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,50 +22,24 @@ if TYPE_CHECKING:
     from function.compiler.verify import Agreement
     from function.registry.trained import Versions
 
-BUILT_IN_EXAMPLE = "This product is amazing!"
-
-
-class Sourced(NamedTuple):
-    """What a source gives; ``not_compiled`` is the reason where the engine is another."""
-
-    predictor: Predictor
-    lineage: Lineage
-    not_compiled: str | None
-
 
 class Original(NamedTuple):
-    """A model as it was logged: the object itself, and the predictor that asks it."""
+    """A model as it was logged: the object itself, the predictor that asks it, and, where it was
+    asked for, the SHA-256 of its files."""
 
     model: Any
     predictor: Predictor
     lineage: Lineage
     example: str
-
-
-def from_folder(settings: Settings, stages: Stages) -> Sourced:
-    """The compiled model in ``settings.compiled_model``; imports the standard library only."""
-    with stages.timed("import"):
-        from function.compiled import artifact
-    folder = settings.compiled_model
-    with stages.timed("deserialize"):
-        try:
-            predictor, facts = artifact.load(folder, settings.label_names())
-            digest = artifact.digest(folder)
-        except artifact.CompiledModelError as exc:
-            raise ModelLoadError(f"COMPILED_MODEL={folder}: {exc}") from exc
-        facts = {"model_uri": folder, **facts, "source": folder, "digest": f"sha256:{digest}"}
-        lineage = Lineage.from_facts(facts)
-    with stages.timed("first_prediction"):
-        try:
-            predictor.predict([BUILT_IN_EXAMPLE])
-        except Exception as exc:  # edited, with its sums brought up to date
-            problem = f"it gives no answer ({exc!r}); {artifact.REMEDY}"
-            raise ModelLoadError(f"COMPILED_MODEL={folder}: {problem}") from exc
-    return Sourced(predictor, lineage, None)
+    digest: str | None
 
 
 def from_registry(settings: Settings, stages: Stages) -> Sourced:
-    """What ``settings.model_uri`` means right now, compiled where it can be."""
+    """What ``settings.model_uri`` means right now: its published compiled folder, else the
+    original, compiled where it can be."""
+    published = _published(settings, stages)
+    if published is not None:
+        return published
     original = load_original(settings, stages)
     predictor, reason = _compiled(original, settings.label_names(), stages)
     with stages.timed("first_prediction"):
@@ -73,7 +47,27 @@ def from_registry(settings: Settings, stages: Stages) -> Sourced:
     return Sourced(predictor, original.lineage, reason)
 
 
-def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> Original:
+def _published(settings: Settings, stages: Stages) -> Sourced | None:
+    """None, with the reason in ``stages``, where the original has to be loaded instead."""
+    with stages.timed("import"):
+        from function.model import fetching
+        from function.registry.published import NotPublished
+
+    def take(way: fetching.Way) -> Sourced | None:
+        lineage = fetching.resolve(way, settings, stages)
+        try:
+            return from_publication(way, lineage, settings, stages)
+        except NotPublished as reason:
+            stages.not_published = str(reason)
+            fetching.refuse_without_mlflow(lineage, stages.not_published)
+            return None
+
+    return fetching.by_either_way(settings, stages, take)
+
+
+def load_original(
+    settings: Settings, stages: Stages, vectorizer: str = "", with_digest: bool = False
+) -> Original:
     """Resolve, download and deserialize the model, and find out which input it takes.
 
     ``vectorizer``: a file or a URI, for a classifier that was logged apart from its own. Raises
@@ -99,11 +93,12 @@ def load_original(settings: Settings, stages: Stages, vectorizer: str = "") -> O
         with stages.timed("probe"):
             lineage = _examined(model, lineage, versions)
             predictor = _predictor(model, lineage, settings.label_names(), versions)
+        digest = modelfile.digest(folder) if with_digest else None
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
             finalize(model, cleanup.pop_all().close)
-    return Original(model, predictor, lineage, example)
+    return Original(model, predictor, lineage, example, digest)
 
 
 def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
@@ -150,6 +145,7 @@ def _joined(
     """The classifier behind its vectorizer, and the lineage, which says so."""
     from function.model import fetching, vectorizers
     from function.registry import modelfile
+    from function.security.redaction import Redaction
 
     if modelfile.flavour(lineage.details) != "sklearn":
         raise ModelLoadError(

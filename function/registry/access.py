@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from base64 import b64encode
+from binascii import b2a_base64  # base64 itself imports what a start does without
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote
 
@@ -59,6 +59,10 @@ class NeedsMlflow(Exception):
     """Why a model must be loaded through mlflow; nothing in it is secret."""
 
 
+class NotThere(NeedsMlflow):
+    """The server has nothing there (404)."""
+
+
 def refuse_unknown_settings(server: SplitResult) -> None:
     """Raise NeedsMlflow, with the reason, where the server is to be asked as only mlflow can."""
     if server.scheme not in ("http", "https") or not server.hostname:
@@ -96,7 +100,7 @@ def credentials(server: SplitResult) -> dict[str, str]:
 
 
 def _basic(pair: bytes) -> dict[str, str]:
-    return {"Authorization": f"Basic {b64encode(pair).decode()}"}
+    return {"Authorization": f"Basic {b2a_base64(pair, newline=False).decode()}"}
 
 
 def timeout_seconds() -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from function import __version__
 from function.errors import ModelLoadError
 from function.registry import access
-from function.registry.access import NeedsMlflow
+from function.registry.access import NeedsMlflow, NotThere
 from function.registry.failures import UNREACHABLE
 from function.registry.http1 import Answer, BrokenAnswer, HttpConnection
 
@@ -59,13 +59,13 @@ class Connection:
         with self._answer("POST", path, body=json.dumps(question).encode()) as answer:
             return _object(answer)
 
-    def read(self, path: str) -> bytes:
-        """What GET ``path`` answers."""
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """What GET ``path`` answers, as it comes."""
         with self._answer("GET", path) as answer:
-            return answer.read()
+            yield from answer.pieces()
 
     def save(self, path: str, file: str) -> None:
-        """Write what GET ``path`` answers to ``file``, as it comes."""
+        """Write it to ``file``."""
         with self._answer("GET", path) as answer, open(file, "wb") as output:
             output.writelines(answer.pieces())
 
@@ -80,6 +80,8 @@ class Connection:
         self._connect()
         try:
             answer = self._http.ask(verb, target + query, headers, body)
+            if answer.status == 404:
+                raise NotThere("the server answered 404")
             if answer.status != 200:
                 raise NeedsMlflow(f"the server answered {answer.status}")
             if answer.headers.get("content-encoding"):

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from function.compiled.files import Files
 from function.errors import ModelLoadError
-from function.registry import modelfile, skopsfile, uris, versions
-from function.registry.access import NeedsMlflow
+from function.registry import published, uris, versions
+from function.registry.access import NeedsMlflow, NotThere
 from function.registry.lineage import Lineage
+from function.registry.published import NotPublished, Publication
 from function.registry.tracking import TrackingServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class DirectSource:
@@ -59,10 +64,31 @@ class DirectSource:
             location = lineage.source
             if location.startswith("models:/"):
                 location = self._connected().location(location)
-            return _local_folder(location) or self._fetched(location, Path(workspace))
+            return _local_folder(location) or self._fetched(location, workspace)
+
+    def published(self, lineage: Lineage, found: Publication) -> Files:
+        """The published folder's files, fetched as they are read; NotPublished where the version's
+        own are not those it was made from, or a file is not there."""
+        server = self._connected()
+        with _exactly():
+            is_logged = lineage.model_id is not None
+            models = found.location if is_logged else server.location(lineage.source)
+            published.check_listing(found, server.files(models, skipped=published.FOLDER))
+
+        def ask(name: str) -> Iterator[bytes]:
+            with _exactly():
+                try:
+                    yield from server.pieces(f"{found.location}/{found.path}", name)
+                except NotThere:
+                    told = f"{found.path}/{name} is not among its artifacts"
+                    raise NotPublished(told) from None
+
+        return published.read_by(found, ask)
 
     def identify(self, lineage: Lineage, folder: Path) -> Lineage:
         """As versions.identify, with what the model's MLmodel file says."""
+        from function.registry import modelfile
+
         details = modelfile.read(folder)
         with _exactly():
             return versions.identify(self._connected, lineage, details)
@@ -72,14 +98,16 @@ class DirectSource:
             raise NeedsMlflow("no server is connected")
         return self._server
 
-    def _fetched(self, location: str, folder: Path) -> Path:
+    def _fetched(self, location: str, workspace: str) -> Path:
         """The MLmodel file first: it says whether the rest is worth fetching."""
-        server = self._connected()
-        server.save(location, "MLmodel", folder)
+        from pathlib import Path
+
+        server, folder = self._connected(), Path(workspace)
+        server.save(location, "MLmodel", workspace)
         _refuse_other_formats(folder)
-        for path in server.files(location):
+        for path in server.files(location, skipped=published.FOLDER):
             if path != "MLmodel":
-                server.save(location, path, folder)
+                server.save(location, path, workspace)
         return folder
 
 
@@ -94,6 +122,8 @@ def _local_folder(location: str) -> Path | None:
 
 
 def _refuse_other_formats(folder: Path) -> None:
+    from function.registry import skopsfile
+
     if skopsfile.find(folder) is None:
         raise NeedsMlflow("the model is no plain skops file")
 
@@ -103,7 +133,7 @@ def _exactly() -> Iterator[None]:
     """Whatever else goes wrong on the way, mlflow may know better, or says it in its own words."""
     try:
         yield
-    except (ModelLoadError, NeedsMlflow):
+    except (ModelLoadError, NeedsMlflow, NotPublished):
         raise
     except Exception as exc:
         raise NeedsMlflow(f"{type(exc).__name__} on the quick way") from exc

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from function.errors import ModelLoadError, chain
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNREACHABLE = (
     "The MLflow server cannot be reached. Check MLFLOW_TRACKING_URI and that the server is up;"
@@ -127,6 +127,8 @@ def _serialization(folder: Path | None) -> str | None:
 
 def _first_line(exc: BaseException) -> str:
     """The exception's first line."""
+    from textwrap import shorten
+
     text = str(exc).strip()
     line = text.splitlines()[0] if text else type(exc).__name__
     return shorten(line, _LONGEST_MESSAGE, placeholder=" ...")
@@ -152,6 +154,8 @@ def _versions(folder: Path | None) -> str:
 
 
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     for name in (package, f"{package}-skinny"):
         try:
             return version(name)

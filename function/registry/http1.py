@@ -109,7 +109,7 @@ class HttpConnection:
         """To the first of the host's addresses that lets itself be connected to."""
         failure: OSError = OSError("the host has no address")
         for family, kind, protocol, _, address in _socket.getaddrinfo(
-            *self._address, 0, _socket.SOCK_STREAM
+            _ascii(self._address[0]), self._address[1], 0, _socket.SOCK_STREAM
         ):
             made = _socket.socket(family, kind, protocol)
             try:
@@ -191,3 +191,8 @@ class HttpConnection:
         plain = socket.socket(fileno=made.detach())
         plain.settimeout(self._timeout_seconds)
         return self._tls.wrap_socket(plain, server_hostname=self._address[0])
+
+
+def _ascii(host: str) -> bytes | str:
+    """For a name in letters, Python need not import what others are encoded by."""
+    return host.encode() if host.isascii() else host

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 class Lineage(NamedTuple):
     """One model version's origin; None where the source does not know.
 
-    ``source`` is what to download; ``stage`` and ``aliases`` are as of loading.
+    ``source`` is what to download; ``stage``, ``aliases`` and ``tags`` are as of loading.
     """
 
     model_uri: str
@@ -21,6 +21,7 @@ class Lineage(NamedTuple):
     model_id: str | None = None
     stage: str | None = None
     aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = MappingProxyType({})
     details: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod

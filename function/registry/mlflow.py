@@ -10,14 +10,26 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from function.compiled.files import Files
 from function.errors import ModelLoadError
 from function.registry import modelfile, stores, uris, versions
+from function.registry import published as published_folders
 from function.registry.access import FAIL_SOON
 from function.registry.failures import explained
 from function.registry.lineage import Lineage
+from function.registry.published import NotPublished, Publication
+
+
+def is_installed() -> bool:
+    """Whether there is mlflow here, or mlflow-skinny; imports neither."""
+    from importlib.util import find_spec
+
+    return find_spec("mlflow") is not None
 
 
 def connect(tracking_uri: str, model_uri: str) -> None:
@@ -42,6 +54,13 @@ def connect(tracking_uri: str, model_uri: str) -> None:
             mlflow.set_registry_uri(profile)
 
 
+def tracking_uri() -> str:
+    """The tracking store that mlflow is pointed at in this process."""
+    import mlflow
+
+    return str(mlflow.get_tracking_uri())
+
+
 def resolve(model_uri: str) -> Lineage:
     """As versions.resolve."""
     with explained(model_uri), warnings.catch_warnings():
@@ -57,9 +76,74 @@ def download(lineage: Lineage, workspace: str) -> Path:
             raise ModelLoadError(f"MODEL_URI={lineage.model_uri}: {folder} is no folder here.")
         return _readable(folder, Path(workspace))
     with explained(lineage.model_uri):
-        from mlflow.artifacts import download_artifacts
+        return Path(_download(_location(lineage), workspace))
 
-        return Path(download_artifacts(artifact_uri=_location(lineage), dst_path=workspace))
+
+def published(lineage: Lineage, found: Publication) -> Files:
+    """The published folder's files, in memory; NotPublished where the version's own are not those
+    it was made from, or the folder is not there."""
+    published_folders.check_listing(found, listed(lineage))
+    with TemporaryDirectory(prefix="published-") as workspace:
+        try:
+            folder = Path(_download(f"{found.location}/{found.path}", workspace))
+        except Exception as exc:
+            raise NotPublished(f"{found.path} is not among its artifacts") from exc
+        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+    def ask(name: str) -> Iterator[bytes]:
+        if name not in files:
+            raise NotPublished(f"{found.path}/{name} is not among its artifacts")
+        yield files.pop(name)
+
+    return published_folders.read_by(found, ask)
+
+
+def listed(lineage: Lineage) -> dict[str, int]:
+    """The model's own files, and their sizes in bytes."""
+    from mlflow.artifacts import list_artifacts
+
+    location = artifacts_of(lineage) if lineage.model_id else _location(lineage)
+
+    def below(folder: str) -> Iterator[tuple[str, int]]:
+        for item in list_artifacts(artifact_uri=f"{location}/{folder}".rstrip("/")):
+            path = f"{folder}/{item.path.rpartition('/')[2]}".removeprefix("/")
+            if not item.is_dir:
+                yield path, -1 if item.file_size is None else item.file_size
+            elif path != published_folders.FOLDER:
+                yield from below(path)
+
+    with explained(lineage.model_uri):
+        return dict(below(""))
+
+
+def artifacts_of(lineage: Lineage) -> str:
+    """Where the logged model's artifacts are, or the run's: a published folder is among them."""
+    with explained(lineage.model_uri):
+        if lineage.model_id:
+            return str(_client().get_logged_model(lineage.model_id).artifact_location)
+        return str(_client().get_run(lineage.run_id).info.artifact_uri)
+
+
+def publish(lineage: Lineage, folder: Path, what: Publication) -> None:
+    """Put the compiled folder among the version's artifacts, and then set its tag."""
+    with explained(lineage.model_uri):
+        client = _client()
+        if lineage.model_id:
+            client.log_model_artifacts(lineage.model_id, str(folder), what.path)
+        else:
+            client.log_artifacts(lineage.run_id, str(folder), what.path)
+        client.set_model_version_tag(
+            lineage.model_name, lineage.version, published_folders.TAG, what.to_tag()
+        )
+
+
+def aliased_versions(name: str) -> dict[str, list[str]]:
+    """The versions of a registered model that aliases name, and their aliases."""
+    found: dict[str, list[str]] = {}
+    with explained(name):
+        for alias, version in _client().get_registered_model(name).aliases.items():
+            found.setdefault(str(version), []).append(alias)
+    return found
 
 
 def identify(lineage: Lineage, folder: Path) -> Lineage:
@@ -86,6 +170,12 @@ def _client() -> Any:
 
     with stores.others_waiting(get_tracking_uri()):  # a new database is set up right here
         return MlflowClient()
+
+
+def _download(uri: str, workspace: str) -> str:
+    from mlflow.artifacts import download_artifacts
+
+    return str(download_artifacts(artifact_uri=uri, dst_path=workspace))
 
 
 def _readable(folder: Path, workspace: Path) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from function.errors import ModelLoadError
+from function.registry.published import FOLDER
 
 
 def facts(folder: Path) -> dict[str, Any]:
@@ -45,10 +47,25 @@ def read(folder: Path) -> dict[str, Any]:
     }
 
 
+def digest(folder: Path) -> str:
+    """SHA-256 of the model's own files, their names and contents."""
+    sums = (f"{sha256(file.read_bytes()).hexdigest()}  {name}\n" for name, file in _files(folder))
+    return sha256("".join(sums).encode()).hexdigest()
+
+
 def _size_bytes(folder: Path) -> int:
-    """Of the model's own files: mlflow writes a note of the version beside those it downloads."""
-    files = (item for item in folder.rglob("*") if item.name != "registered_model_meta")
-    return sum(item.stat().st_size for item in files if item.is_file())
+    return sum(file.stat().st_size for _, file in _files(folder))
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    """The model's own, by name: not the note that mlflow writes beside those it downloads, nor what
+    was compiled from them."""
+    named = ((str(item.relative_to(folder)), item) for item in folder.rglob("*") if item.is_file())
+    return sorted(
+        (name, item)
+        for name, item in named
+        if item.name != "registered_model_meta" and not name.startswith(f"{FOLDER}/")
+    )
 
 
 def flavour(details: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ https://mlflow.org/docs/latest/api_reference/rest-api.html; the artifact proxy i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ class Version(NamedTuple):
     current_stage: str
     source: str
     aliases: list[str]
+    tags: dict[str, str]
 
 
 class LoggedModel(NamedTuple):
@@ -102,25 +103,31 @@ class TrackingServer:
             name = found.removeprefix("models:/")
         return self.get_logged_model(name).artifact_location
 
-    def files(self, location: str) -> list[str]:
-        """Every file below ``location``, relative to it: GET mlflow-artifacts/artifacts?path=."""
-        return list(self._files(_root(location), ""))
+    def files(self, location: str, skipped: str = "") -> dict[str, int]:
+        """Every file below ``location``, relative to it, and its size in bytes; not those in the
+        folder ``skipped``. GET mlflow-artifacts/artifacts?path=."""
+        return dict(self._files(_root(location), "", skipped))
 
-    def save(self, location: str, path: str, folder: Path) -> None:
-        """Fetch one of the files into ``folder``: GET mlflow-artifacts/artifacts/<path>."""
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._connection.save(f"{_ARTIFACTS}/{_root(location)}/{path}", str(file))
+    def pieces(self, location: str, path: str) -> Iterator[bytes]:
+        """One of the files, as it comes: GET mlflow-artifacts/artifacts/<path>."""
+        return self._connection.pieces(f"{_ARTIFACTS}/{_root(location)}/{path}")
 
-    def _files(self, root: str, folder: str) -> Iterator[str]:
+    def save(self, location: str, path: str, folder: str) -> None:
+        """The same into ``folder``."""
+        file = f"{folder}/{path}"
+        os.makedirs(os.path.dirname(file), exist_ok=True)
+        self._connection.save(f"{_ARTIFACTS}/{_root(location)}/{path}", file)
+
+    def _files(self, root: str, folder: str, skipped: str) -> Iterator[tuple[str, int]]:
         for item in self._connection.get(_ARTIFACTS, path=root + folder).get("files", []):
             name = item["path"]
             if "/" in name or name in ("", ".", ".."):
                 raise NeedsMlflow("the server lists a file outside the model")
-            if item["is_dir"]:
-                yield from self._files(root, f"{folder}/{name}")
-            else:
-                yield f"{folder}/{name}".removeprefix("/")
+            path = f"{folder}/{name}".removeprefix("/")
+            if not item["is_dir"]:
+                yield path, int(item.get("file_size", -1))
+            elif path != skipped:
+                yield from self._files(root, f"/{path}", skipped)
 
 
 def _root(location: str) -> str:
@@ -137,7 +144,8 @@ def _versions(answer: dict[str, Any]) -> list[Version]:
 
 
 def _version(found: dict[str, Any]) -> Version:
-    if any(tag["key"] == _PROMPT_TAG for tag in found.get("tags", [])):
+    tags = {tag["key"]: tag.get("value", "") for tag in found.get("tags", [])}
+    if _PROMPT_TAG in tags:
         raise NeedsMlflow("a prompt is no model")
     return Version(
         name=found["name"],
@@ -146,4 +154,5 @@ def _version(found: dict[str, Any]) -> Version:
         current_stage=found.get("current_stage", ""),
         source=found.get("source", ""),
         aliases=found.get("aliases", []),
+        tags=tags,
     )

@@ -9,12 +9,13 @@ and ignores in another, are ignored.
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from function.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _STAGES = ("none", "staging", "production", "archived", "latest")
@@ -91,17 +92,22 @@ def local_path(uri: str) -> Path | None:
 
     A path is taken as it is, before mlflow's way, which decodes %20 in paths too.
     """
-    if scheme(uri) == "file":
-        parts = urlsplit(uri)
-        path = url2pathname(parts.path)
-        return _first_there(path, unquote(parts.netloc) + path)
-    return None if scheme(uri) else _first_there(uri, url2pathname(uri))
+    kind = scheme(uri)
+    if kind not in ("", "file"):
+        return None
+    from urllib.request import url2pathname
+
+    if not kind:
+        return _first_there(uri, url2pathname(uri))
+    parts = urlsplit(uri)
+    path = url2pathname(parts.path)
+    return _first_there(path, unquote(parts.netloc) + path)
 
 
 def last_name(uri: str) -> str:
     """What a folder or an artifact URI is called: its last part, without query and slashes."""
     folder = local_path(uri)
-    return folder.name if folder is not None else Path(urlsplit(uri).path).name
+    return folder.name if folder else urlsplit(uri).path.rstrip("/").rpartition("/")[2]
 
 
 def _split(uri: str) -> tuple[str, list[str]]:
@@ -118,6 +124,8 @@ def _is_version(suffix: str) -> bool:
 
 
 def _first_there(*paths: str) -> Path:
+    from pathlib import Path
+
     return next((Path(path) for path in paths if Path(path).is_dir()), Path(paths[0]))
 
 

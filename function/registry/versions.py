@@ -95,6 +95,7 @@ def _registered(model_uri: str, version: Any) -> Lineage:
         model_id=_model_id(version),
         stage=None if version.current_stage in (None, "None") else version.current_stage,
         aliases=tuple(sorted(version.aliases)),
+        tags=dict(version.tags),
     )
 
 

@@ -1,0 +1,76 @@
+"""A compiled model's files, wherever they are: what is known of them before any is read.
+
+Apart from artifact.py, which reads them, because a cold start asks the registry for them first and
+imports what reads them while the answers are on their way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path  # whose import takes longer than a small model's load
+
+FORMAT = 3
+SUMS, MANIFEST, VECTORIZER = "SHA256SUMS", "manifest.json", "vectorizer"
+REMEDY = "compile the model again, or copy the folder again as a whole"
+
+
+class CompiledModelError(Exception):
+    """A compiled model that cannot be read or written; the message says which file, why, and
+    what to do."""
+
+
+class Files(Protocol):
+    """A compiled model's files, wherever they are."""
+
+    named: str
+    """What messages call the folder."""
+
+    def read(self, name: str) -> bytes:
+        """The whole file; raises CompiledModelError where it cannot be read."""
+
+    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+        """The same in parts of these sizes, and whatever there is beyond them; the last ones are
+        shorter where the file is."""
+
+
+class Folder:
+    """The files of a folder on disk."""
+
+    def __init__(self, directory: str | Path) -> None:
+        self.named = os.fspath(directory)
+
+    def read(self, name: str) -> bytes:
+        return self.read_parts(name, ())[0]
+
+    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+        try:
+            with open(f"{self.named}/{name}", "rb") as file:
+                largest = os.fstat(file.fileno()).st_size  # what is asked for is set aside first
+                return [*(file.read(min(size, largest)) for size in sizes), file.read()]
+        except FileNotFoundError as exc:
+            raise damaged(f"{self.named}/{name}", "no such file") from exc
+        except OSError as exc:
+            problem = f"{exc.strerror}; check its permissions"
+            raise CompiledModelError(f"{self.named}/{name}: {problem}") from exc
+
+
+def read_sums(folder: str, raw: bytes) -> dict[str, str]:
+    """Return file name to digest, as SHA256SUMS has them."""
+    try:
+        lines = raw.decode("ascii").splitlines(keepends=True)
+        pairs = [line.split("  ") for line in lines]
+        sums = {name.removesuffix("\n"): digest for digest, name in pairs}
+    except ValueError as exc:
+        raise damaged(f"{folder}/{SUMS}", "it is not a list of checksums") from exc
+    if not all(line.endswith("\n") for line in lines):
+        raise damaged(f"{folder}/{SUMS}", "its last line is cut short")
+    return sums
+
+
+def damaged(path: str, reason: str) -> CompiledModelError:
+    """A file that is not as it was written, and what to do."""
+    return CompiledModelError(f"{path}: {reason}; {REMEDY}")

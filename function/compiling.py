@@ -1,0 +1,112 @@
+"""A model from MLflow, compiled and compared with the original, with progress on stderr.
+
+What ``python -m function.compile`` writes to a folder, and ``function.publish`` to the registry.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from function import __version__
+from function.compiled.linear import LinearPredictor
+from function.compiler.compiler import NotCompilable
+from function.compiler.verify import Agreement, compare
+from function.model.sources import Original, answers_of, compile_original, load_original
+from function.model.stages import Stages
+from function.registry.trained import in_words
+from function.security.redaction import Redaction
+from function.settings import Settings
+from function.telemetry.logs import timestamp
+
+CHUNK = 200
+
+
+class Compiled(NamedTuple):
+    """A predictor, and the original that it agrees with."""
+
+    predictor: LinearPredictor
+    original: Original
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The lineage to keep with it, without places of the machine that compiled."""
+        lineage = self.original.lineage
+        facts = {**lineage._asdict(), "compiled_at": timestamp(), "compiled_by": __version__}
+        del facts["source"], facts["tags"]
+        facts["model_uri"] = Redaction(None, lineage.model_uri)(lineage.model_uri)
+        return facts
+
+
+class Report:
+    """Progress on stderr: lines with the time passed, and a bar for long comparisons."""
+
+    def __init__(self, name: str = "compile") -> None:
+        self._name = name
+        self._started = time.monotonic()
+
+    def __call__(self, message: str) -> None:
+        passed = time.monotonic() - self._started
+        print(f"{self._name} [{passed:5.1f} s] {message}", file=sys.stderr)
+
+    def progress(self, steps: Iterator[Agreement], total: int) -> Agreement:
+        """Draw a bar (on a terminal) while the agreement grows; returns the last one."""
+        agreement = Agreement(0, 0, 0.0)
+        for agreement in steps:
+            if sys.stderr.isatty():
+                filled = 40 * agreement.texts // total
+                bar = "#" * filled + "-" * (40 - filled)
+                print(f"\r[{bar}] {agreement.texts}/{total} texts", end="", file=sys.stderr)
+        if sys.stderr.isatty():
+            print(file=sys.stderr)
+        return agreement
+
+
+def compile_model(
+    settings: Settings, report: Report, texts: Sequence[str] = (), vectorizer: str = ""
+) -> Compiled:
+    """Compile ``settings.model_uri``, and compare it with the original on ``texts`` too.
+
+    ``vectorizer`` is a file or a URI, for a classifier that was logged apart from its own. Raises
+    NotCompilable with the reason, ModelLoadError and ModelOutputError.
+    """
+    report(f"loading {settings.model_uri} from {settings.mlflow_tracking_uri} ...")
+    stages = Stages()
+    original = load_original(settings, stages, vectorizer, with_digest=True)
+    details = original.lineage.details
+    if "trained_with" in details:
+        report(f"trained with {in_words(details['trained_with'])}")
+    for phrase in details.get("restored", ()):
+        report(f"compiled as it was trained, {phrase}")
+    for warning in details.get("warnings", ()):
+        report(f"warning: {warning}")
+    report("compiling and checking against the original ...")
+    predictor, agreement = compile_original(original, settings.label_names(), stages)
+    report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
+    if texts:
+        agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))
+        report(f"texts to verify with: {_summary(agreement)}")
+        if agreement.problem:
+            raise NotCompilable(f"on the texts to verify with, {agreement.problem}")
+    return Compiled(predictor, original)
+
+
+def _compare_in_chunks(
+    predictor: LinearPredictor, original: Original, texts: Sequence[str]
+) -> Iterator[Agreement]:
+    """The agreement so far, after each chunk."""
+    found = Agreement(0, 0, 0.0)
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        found += compare(predictor, answers_of(original.predictor), chunk)
+        yield found
+
+
+def _summary(agreement: Agreement) -> str:
+    same = agreement.texts - agreement.differing
+    return (
+        f"{same} of {agreement.texts} labels equal,"
+        f" largest probability difference {agreement.largest_difference:.1e}"
+    )

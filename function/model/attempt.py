@@ -1,0 +1,94 @@
+"""One attempt to load the model, bounded in time.
+
+It has a thread of its own, for no timeout of a library bounds the whole: a server that sends a byte
+now and then keeps every one of them. When its time is up the attempt is told so and hung up on, and
+nobody waits for it any longer. What cannot be interrupted goes on to its own end; there it cleans
+up after itself, and what it brings is dropped.
+
+A server begins the first one before it imports what else it consists of: the registry answers
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import NamedTuple
+
+from function.errors import ModelLoadError
+from function.model.folders import from_folder
+from function.model.sources import from_registry
+from function.model.stages import Stages
+from function.predictor import Predictor
+from function.registry.lineage import Lineage
+from function.settings import Settings
+
+HANG_UPS, HANG_UP_SECONDS = 5, 0.1
+
+
+class LoadedModel(NamedTuple):
+    """A model that has answered a prediction.
+
+    ``timings_seconds`` are by stage, in order; ``not_compiled`` is why the engine is not the
+    compiled one, None where it is.
+    """
+
+    predictor: Predictor
+    lineage: Lineage
+    timings_seconds: dict[str, float]
+    not_compiled: str | None
+    loaded_at: str
+
+
+class Attempt:
+    """A load in a thread that may be left behind, and that starts at once.
+
+    ``given_up_at`` is where in the code it was then, as a stack; None for one that has ended.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.stages = Stages()
+        self.given_up_at: str | None = None
+        self._settings = settings
+        self._loaded: LoadedModel | None = None
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="model-load-attempt", daemon=True)
+        self._thread.start()
+
+    def result(self, deadline_seconds: float) -> LoadedModel:
+        """The model, or whatever loading it raised; ModelLoadError where time is up."""
+        self._thread.join(deadline_seconds)
+        if self._thread.is_alive():
+            self.given_up_at = self._place()
+            self._give_up()
+            raise ModelLoadError(
+                f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g} and"
+                f" was given up at stage {self.stages.current}; the load is tried again."
+            )
+        if self._loaded is None:
+            raise self._failure or RuntimeError("the load ended with nothing")
+        return self._loaded
+
+    def _give_up(self) -> None:
+        """Hang up, more than once where a library tries again."""
+        for _ in range(HANG_UPS):
+            self.stages.give_up()
+            self._thread.join(HANG_UP_SECONDS)
+
+    def _place(self) -> str | None:
+        import traceback
+
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        return "".join(traceback.format_stack(frame)) if frame else None
+
+    def _run(self) -> None:
+        source = from_folder if self._settings.compiled_model else from_registry
+        try:
+            predictor, lineage, not_compiled = source(self._settings, self.stages)
+            from function.telemetry.logs import timestamp
+
+            self._loaded = LoadedModel(
+                predictor, lineage, self.stages.seconds, not_compiled, timestamp()
+            )
+        except BaseException as exc:  # for who waits for it
+            self._failure = exc

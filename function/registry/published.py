@@ -1,0 +1,130 @@
+"""Compiled folders kept beside their models in MLflow, and the tag that says so.
+
+    <the artifacts of the logged model, or of the run where there is none>/
+      compiled/3-little-1f0c9a5be3d2/    as compiled/artifact.py writes it, named for its digest
+
+Format and byte order are in the tag's key, so that several are published side by side and each
+service finds its own. The tag is set after the folder is there whole, and a folder never changes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import NamedTuple
+
+from function.compiled.files import FORMAT, SUMS, Files
+from function.registry.lineage import Lineage
+
+FOLDER = "compiled"
+KIND = f"{FORMAT}-{sys.byteorder}"
+TAG = f"sentiment-function.compiled.{KIND}"
+
+
+Ask = Callable[[str], Iterator[bytes]]
+"""The content of one of a folder's files, in pieces."""
+
+
+class NotPublished(Exception):
+    """Why a model version is not served from a published folder; nothing in it is secret."""
+
+
+class Publication(NamedTuple):
+    """What the tag says of a published folder.
+
+    ``location``, where the version's artifacts are, and the folder's ``path`` among them; the
+    SHA-256 of its SHA256SUMS, and these ``sums`` themselves, which saves a question; the SHA-256 of
+    the model's files, and of their names and sizes; and the version of this service it is of.
+    """
+
+    location: str
+    path: str
+    digest: str
+    sums: str
+    model_digest: str
+    listing_digest: str
+    compiled_by: str
+
+    def to_tag(self) -> str:
+        return json.dumps(self._asdict())
+
+
+def publication(
+    location: str, sums: bytes, model_digest: str, files: Mapping[str, int], by: str
+) -> Publication:
+    """What is to be published, of a folder with these sums made from a model of these files."""
+    digest = sha256(sums).hexdigest()
+    path = f"{FOLDER}/{KIND}-{digest[:12]}"
+    return Publication(
+        location, path, digest, sums.decode(), model_digest, listing_digest(files), by
+    )
+
+
+def find(lineage: Lineage) -> Publication:
+    """What the version's tags name for this format; NotPublished where there is none."""
+    tag = lineage.tags.get(TAG)
+    if tag is None:
+        raise NotPublished(f"no compiled folder of format {KIND} is published for it")
+    try:
+        found = Publication(**json.loads(tag))
+    except (ValueError, TypeError):
+        raise NotPublished(f"its tag {TAG} cannot be read") from None
+    if not all(isinstance(value, str) for value in found):
+        raise NotPublished(f"its tag {TAG} cannot be read")
+    if sha256(found.sums.encode()).hexdigest() != found.digest:
+        raise NotPublished(f"its tag {TAG} contradicts itself: the digest is not that of the sums")
+    if (lineage.model_id or lineage.run_id) not in found.location.split("/"):
+        raise NotPublished(f"its tag {TAG} names another model's artifacts")
+    return found
+
+
+def check_listing(found: Publication, files: Mapping[str, int]) -> None:
+    """Raise NotPublished where the version's files are not those that were compiled, as far as
+    names and sizes tell."""
+    if listing_digest(files) != found.listing_digest:
+        raise NotPublished(
+            "its files are not those that were compiled: their names or sizes differ"
+        )
+
+
+def listing_digest(files: Mapping[str, int]) -> str:
+    """Of the names and sizes of a model's own files; published folders beside them do not count."""
+    lines = (f"{size} {path}\n" for path, size in sorted(files.items()))
+    own = (line for line in lines if not line.partition(" ")[2].startswith(f"{FOLDER}/"))
+    return sha256("".join(own).encode()).hexdigest()
+
+
+def read_by(found: Publication, ask: Ask) -> Files:
+    """The folder's files, each asked for when it is read; its sums are known already."""
+    return _PublishedFiles(found, ask)
+
+
+class _PublishedFiles:
+    def __init__(self, found: Publication, ask: Ask) -> None:
+        self.named = found.path
+        self._sums = found.sums.encode()
+        self._ask = ask
+
+    def read(self, name: str) -> bytes:
+        return self._sums if name == SUMS else b"".join(self._ask(name))
+
+    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+        return list(_split(self._ask(name), sizes))
+
+
+def _split(pieces: Iterable[bytes], sizes: Iterable[int]) -> Iterator[bytes]:
+    """Parts of these sizes, and the rest, of content that comes in pieces."""
+    source, left = iter(pieces), b""
+    for size in sizes:
+        part = [left]
+        missing = size - len(left)
+        while missing > 0 and (left := next(source, b"")):
+            part.append(left)
+            missing -= len(left)
+        # Of the last piece, what is beyond this part.
+        kept = len(part[-1]) + min(missing, 0)
+        left, part[-1] = part[-1][kept:], part[-1][:kept]
+        yield b"".join(part)
+    yield b"".join([left, *source])
