@@ -15,8 +15,10 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from sklearn.linear_model import Perceptron
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
 
 import function
 from function.compiled import artifact
@@ -27,7 +29,7 @@ from function.settings import Settings
 from tests.conftest import ROOT, clean_environ, modules_after, start_mlflow_server
 from tests.fronts import front
 from tests.processes import LiveServer, Reply, free_port
-from tests.registry import strings_pipeline, text_signature
+from tests.registry import strings_pipeline, text_signature, training_data
 from tests.warm import run_python
 
 TEXT = "I love it"
@@ -230,7 +232,9 @@ def test_every_version_that_an_alias_names_is_published(
 def test_of_several_versions_the_one_that_cannot_be_published_is_named_and_the_others_are(
     places: tuple[Path, LiveServer], register: Register
 ) -> None:
-    uris = [register(strings_pipeline(Perceptron())), register()]
+    texts, labels = training_data()
+    hashed = make_pipeline(HashingVectorizer(n_features=500), LogisticRegression())
+    uris = [register(hashed.fit(texts["text"].tolist(), labels)), register()]
     name = uris[0].removeprefix("models:/").partition("/")[0]
     for version in ("1", "2"):
         MlflowClient().set_registered_model_alias(name, f"v{version}-alias", version)
