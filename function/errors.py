@@ -47,6 +47,10 @@ class MalformedRequest(ServiceError):
     status, title, slug = 400, "Bad Request", "malformed-request"
 
 
+class Forbidden(ServiceError):
+    status, title, slug = 403, "Forbidden", "forbidden"
+
+
 class UnknownPath(ServiceError):
     status, title, slug = 404, "Not Found", "unknown-path"
 

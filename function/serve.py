@@ -17,7 +17,7 @@ from function.settings import Settings, settings_or_exit
 from function.telemetry import console
 
 if TYPE_CHECKING:
-    from function.model.attempt import Attempt
+    from function.model.attempt import Attempt, LoadedModel
 
 TERMINATION_LOG = "/dev/termination-log"
 """Where Kubernetes looks for the reason that a container ended (terminationMessagePath)."""
@@ -89,13 +89,13 @@ def serve(settings: Settings) -> None:
     os._exit(0)  # a model's call that never ends, or a thread of its own, holds nobody here
 
 
-def _begin_load(settings: Settings) -> Attempt:
+def _begin_load(settings: Settings) -> Attempt[LoadedModel]:
     """The model's load, which asks the registry while the server is imported."""
     import function.registry.direct  # what the first question takes
-    from function.model.attempt import Attempt
+    from function.model.attempt import Attempt, load
 
     sys.setswitchinterval(IMPORTING_SWITCH_SECONDS)
-    begun = Attempt(settings)
+    begun = Attempt(settings, load)
     import function.compiled.artifact  # noqa: F401  what reads the answers
 
     return begun

@@ -55,6 +55,20 @@ class Settings:
         "Folder that `python -m function.compile` wrote; served instead of `MODEL_URI`, with no"
         " registry and no MLflow in the process",
     )
+    model_refresh_seconds: float = setting(
+        0.0,
+        "How often to ask the registry whether the alias or stage in `MODEL_URI` means another"
+        " version, which then takes over; 0 asks never",
+        unit="seconds",
+        minimum=0,
+        maximum=86_400,
+    )
+    model_labels_may_change: bool = setting(
+        False, "Whether a version with other labels may take over from the one that serves"
+    )
+    webhook_secret: str = setting(
+        "", "Secret that MLflow signs its webhooks with; `POST /models/refresh` then takes no other"
+    )
     labels: str = setting(
         "",
         "Names for the model's classes, as `0=negative,1=positive`; empty keeps them as they are",
@@ -215,12 +229,19 @@ def settings_or_exit() -> Settings:
         raise SystemExit(Redaction()(str(exc))) from None
 
 
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
 def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:
     if type_name == "str":
         value: Any = text.upper() if spec.choices else text
         if spec.choices and value not in spec.choices:
             raise InvalidSetting(name, text, f"one of {', '.join(spec.choices)}")
         return value
+    if type_name == "bool":
+        if text.lower() not in _BOOLEANS:
+            raise InvalidSetting(name, text, "true or false")
+        return _BOOLEANS[text.lower()]
     number = int if type_name == "int" else float
     expected = _expected(number, spec)
     try:
@@ -247,7 +268,8 @@ def markdown_table() -> str:
     """The settings as the Markdown table that the README shows."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, spec in specs():
-        default = f"`{spec.default}`" if spec.default != "" else "*(empty)*"
+        default = str(spec.default).lower() if spec.default is False else spec.default
+        default = f"`{default}`" if default != "" else "*(empty)*"
         unit = f" ({spec.unit})" if spec.unit else ""
         one_of = f": {', '.join(spec.choices)}" if spec.choices else ""
         rows.append(f"| `{name}` | {default} | {spec.help}{one_of}{unit} |")

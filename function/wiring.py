@@ -5,8 +5,9 @@ from __future__ import annotations
 from function.http.application import Application
 from function.http.endpoints import Service
 from function.http.routes import directory
-from function.model.attempt import Attempt
+from function.model.attempt import Attempt, LoadedModel
 from function.model.cache import ModelCache
+from function.model.following import Follower
 from function.model.loading import Loader
 from function.settings import Settings
 from function.telemetry.logs import JsonLog
@@ -14,7 +15,7 @@ from function.telemetry.start import StartRecord
 
 
 def create_application(
-    settings: Settings, tells_start: bool = False, begun: Attempt | None = None
+    settings: Settings, tells_start: bool = False, begun: Attempt[LoadedModel] | None = None
 ) -> Application:
     """The application that both doors call; loads nothing yet.
 
@@ -25,5 +26,7 @@ def create_application(
     models = ModelCache(
         Loader(settings, log, begun), settings.load_retry_seconds, settings.max_concurrency
     )
+    follower = Follower(settings, log, models)
+    models.when_loaded = follower.start
     start = StartRecord(log) if tells_start else None
-    return Application(Service(settings, models, directory()), log, start)
+    return Application(Service(settings, models, follower, directory()), log, start)

@@ -78,7 +78,10 @@ class Application:
     def is_quick(self, request: Request) -> bool:
         """Whether the model is there and its answer a matter of a millisecond at most."""
         model = self.service.models.model
-        return model is not None and len(request.body) <= model.predictor.quick_bytes
+        if model is None or len(request.body) > model.predictor.quick_bytes:
+            return False
+        operations = ROUTES.get(_route(request.path), {})
+        return not any(operation.asks_registry for operation in operations.values())
 
     def _respond(self, request: Request, request_id: str) -> Response:
         headers, method = request.headers, request.method
@@ -99,6 +102,8 @@ class Application:
             negotiation.check_content_type(headers)
         negotiation.check_accept(headers)
         service = self.service
+        if operation.guard is not None:
+            operation.guard(service.settings, headers, request.body)
         body = negotiation.decoded(headers, request.body, service.settings.max_body_bytes)
         is_cold = service.models.model is None
         answer = operation.endpoint(service, body)

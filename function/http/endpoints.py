@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from function import __version__
 from function.model.attempt import LoadedModel
 from function.model.cache import ModelCache
+from function.model.following import Follower
 from function.protocols import sentiment
 from function.settings import Settings
 
@@ -17,6 +18,7 @@ class Service(NamedTuple):
 
     settings: Settings
     models: ModelCache
+    follower: Follower
     operations: list[dict[str, str]]  # every path, method and summary, as ``/`` shows them
 
     def model(self) -> LoadedModel:
@@ -45,6 +47,7 @@ def health(service: Service, body: bytes) -> dict[str, Any]:
     return {
         "status": status,
         "model_loaded": models.model is not None,
+        "refused": _refused(service),
         "service_name": service.settings.service_name,
         "version": __version__,
     }
@@ -109,5 +112,34 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "terms": getattr(model.predictor, "terms", None),
         "native": getattr(model.predictor, "native", None),
         "digest": lineage.details.get("digest"),
+        "refused": _refused(service),
         "load_timings_seconds": model.timings_seconds,
     }
+
+
+def check_signature(settings: Settings, headers: Mapping[str, str], body: bytes) -> None:
+    """Where WEBHOOK_SECRET is set, only MLflow may ask (Forbidden, 403)."""
+    if settings.webhook_secret:
+        from function.security import webhooks
+
+        webhooks.check(settings.webhook_secret, headers, body)
+
+
+def models_refresh(service: Service, body: bytes) -> dict[str, Any]:
+    """Ask the registry which version is meant now, and follow; ModelUnavailable where it does not
+    say."""
+    service.model()
+    outcome = service.follower.look()
+    return {
+        "outcome": outcome,
+        "model_version": service.model().lineage.shown_version,
+        "refused": _refused(service),
+    }
+
+
+def _refused(service: Service) -> dict[str, Any] | None:
+    """The version that MODEL_URI means and that is not served, where it is so."""
+    refusal = service.follower.refusal
+    if refusal is None:
+        return None
+    return {"version": refusal.version, "reason": refusal.reason, "since": refusal.since}

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from function.http import endpoints
 from function.http.endpoints import Endpoint
+from function.settings import Settings
+
+Guard = Callable[[Settings, Mapping[str, str], bytes], None]
+"""Of the settings, a request's headers and its body as it came; raises what it is refused with."""
 
 
 class Operation(NamedTuple):
-    """An endpoint as a client sees it; ``needs_model`` where it waits for the model or asks it."""
+    """An endpoint as a client sees it.
+
+    ``needs_model`` where it waits for the model or asks it, ``asks_registry`` where that may take
+    seconds whatever the model is; ``guard`` refuses requests that may not ask this.
+    """
 
     endpoint: Endpoint
     summary: str
     needs_model: bool = False
+    asks_registry: bool = False
+    guard: Guard | None = None
 
 
 ROUTES: dict[str, dict[str, Operation]] = {
@@ -23,6 +34,15 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
+    },
+    "/models/refresh": {
+        "POST": Operation(
+            endpoints.models_refresh,
+            "Follow the alias or stage now",
+            needs_model=True,
+            asks_registry=True,
+            guard=endpoints.check_signature,
+        )
     },
     "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True)},
     "/predict_batch": {"POST": Operation(endpoints.predict_batch, "Classify several texts", True)},

@@ -1,4 +1,4 @@
-"""One attempt to load the model, bounded in time.
+"""One attempt to load the model, or to ask what it is, bounded in time.
 
 It has a thread of its own, for no timeout of a library bounds the whole: a server that sends a byte
 now and then keeps every one of them. When its time is up the attempt is told so and hung up on, and
@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
 from function.errors import ModelLoadError
 from function.model.folders import from_folder
@@ -23,6 +24,8 @@ from function.predictor import Predictor
 from function.registry.lineage import Lineage
 from function.settings import Settings
 
+T = TypeVar("T")
+Work = Callable[[Settings, Stages], T]
 HANG_UPS, HANG_UP_SECONDS = 5, 0.1
 
 
@@ -40,23 +43,33 @@ class LoadedModel(NamedTuple):
     loaded_at: str
 
 
-class Attempt:
-    """A load in a thread that may be left behind, and that starts at once.
+def load(settings: Settings, stages: Stages) -> LoadedModel:
+    """The model that the settings name right now."""
+    source = from_folder if settings.compiled_model else from_registry
+    predictor, lineage, not_compiled = source(settings, stages)
+    from function.telemetry.logs import timestamp
+
+    return LoadedModel(predictor, lineage, stages.seconds, not_compiled, timestamp())
+
+
+class Attempt(Generic[T]):
+    """Work in a thread that may be left behind, and that starts at once.
 
     ``given_up_at`` is where in the code it was then, as a stack; None for one that has ended.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, work: Work[T]) -> None:
         self.stages = Stages()
         self.given_up_at: str | None = None
         self._settings = settings
-        self._loaded: LoadedModel | None = None
+        self._work = work
+        self._result: T | None = None
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="model-load-attempt", daemon=True)
         self._thread.start()
 
-    def result(self, deadline_seconds: float) -> LoadedModel:
-        """The model, or whatever loading it raised; ModelLoadError where time is up."""
+    def result(self, deadline_seconds: float) -> T:
+        """What the work gave, or whatever it raised; ModelLoadError where time is up."""
         self._thread.join(deadline_seconds)
         if self._thread.is_alive():
             self.given_up_at = self._place()
@@ -65,9 +78,9 @@ class Attempt:
                 f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g} and"
                 f" was given up at stage {self.stages.current}; the load is tried again."
             )
-        if self._loaded is None:
+        if self._result is None:
             raise self._failure or RuntimeError("the load ended with nothing")
-        return self._loaded
+        return self._result
 
     def _give_up(self) -> None:
         """Hang up, more than once where a library tries again."""
@@ -82,13 +95,7 @@ class Attempt:
         return "".join(traceback.format_stack(frame)) if frame else None
 
     def _run(self) -> None:
-        source = from_folder if self._settings.compiled_model else from_registry
         try:
-            predictor, lineage, not_compiled = source(self._settings, self.stages)
-            from function.telemetry.logs import timestamp
-
-            self._loaded = LoadedModel(
-                predictor, lineage, self.stages.seconds, not_compiled, timestamp()
-            )
+            self._result = self._work(self._settings, self.stages)
         except BaseException as exc:  # for who waits for it
             self._failure = exc

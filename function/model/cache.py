@@ -18,7 +18,10 @@ Load = Callable[[], LoadedModel]
 
 
 class ModelCache:
-    """Holds one model; ``load`` is called once at a time and never again after it succeeded."""
+    """Holds one model; ``load`` is called once at a time and never again after it succeeded.
+
+    ``when_loaded`` is called once it has.
+    """
 
     def __init__(self, load: Load, retry_seconds: float, most_waiting: int = 64) -> None:
         self._load = load
@@ -30,6 +33,7 @@ class ModelCache:
         self._failure: ServiceError | None = None
         self._failed_at = 0.0
         self._attempt: threading.Event | None = None
+        self.when_loaded: Callable[[], None] = lambda: None
 
     @property
     def model(self) -> LoadedModel | None:
@@ -97,6 +101,10 @@ class ModelCache:
         if self._failure is not None:
             raise ModelLoadError(self._failure.detail)
 
+    def replace(self, model: LoadedModel) -> None:
+        """From now on requests get this one; those under way keep what they have."""
+        self._model = model
+
     def unavailable(self) -> ModelUnavailable:
         """Why there is no model right now, as a readiness probe is told: always a 503."""
         if self._failure is not None and not self.loading:
@@ -119,6 +127,8 @@ class ModelCache:
             attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.set()
+        if model is not None:
+            self.when_loaded()
 
     def _remembered(self, failure: ServiceError) -> ServiceError:
         """The failure as a new exception: one raised again would drag its old frames along."""

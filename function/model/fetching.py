@@ -27,6 +27,7 @@ class Way(Protocol):
 
     def connect(self, tracking_uri: str, model_uri: str) -> None: ...
     def resolve(self, model_uri: str) -> Lineage: ...
+    def glance(self, model_uri: str) -> Lineage: ...
     def download(self, lineage: Lineage, workspace: str) -> Path: ...
     def published(self, lineage: Lineage, found: Publication) -> Files: ...
     def identify(self, lineage: Lineage, folder: Path) -> Lineage: ...
@@ -51,6 +52,16 @@ def resolve(way: Way, settings: Settings, stages: Stages) -> Lineage:
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
     with stages.timed("resolve"):
         return way.resolve(settings.model_uri)
+
+
+def glance(settings: Settings, stages: Stages) -> Lineage:
+    """The same in one question, where the registry allows it: without aliases and stage."""
+
+    def take(way: Way) -> Lineage:
+        way.connect(settings.mlflow_tracking_uri, settings.model_uri)
+        return way.glance(settings.model_uri)
+
+    return by_either_way(settings, stages, take)
 
 
 def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) -> T:

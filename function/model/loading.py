@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel, chain
-from function.model.attempt import Attempt, LoadedModel
+from function.model.attempt import Attempt, LoadedModel, load
 from function.model.stages import Stages
 from function.settings import Settings
 from function.telemetry import start
@@ -30,7 +30,9 @@ class Loader:
     ``begun`` is the first of them, where it is under way already.
     """
 
-    def __init__(self, settings: Settings, log: JsonLog, begun: Attempt | None = None) -> None:
+    def __init__(
+        self, settings: Settings, log: JsonLog, begun: Attempt[LoadedModel] | None = None
+    ) -> None:
         self._settings = settings
         self._begun = begun
         self._log = log
@@ -43,7 +45,7 @@ class Loader:
         self._attempts += 1
         if self._attempts == 1:
             self._log.write("INFO", "model load started", model_uri=self._origin)
-        attempt, self._begun = self._begun or Attempt(self._settings), None
+        attempt, self._begun = self._begun or Attempt(self._settings, load), None
         try:
             model = attempt.result(self._settings.load_deadline_seconds)
         except BaseException as exc:  # a model's own code runs here, and may call sys.exit
@@ -54,7 +56,7 @@ class Loader:
         shown = self._log.redact(model.lineage.model_uri)
         return model._replace(lineage=model.lineage._replace(model_uri=shown))
 
-    def _log_failure(self, exc: BaseException, attempt: Attempt) -> None:
+    def _log_failure(self, exc: BaseException, attempt: Attempt[LoadedModel]) -> None:
         """Whole the first time; a cause that is still the same as one line."""
         stage = attempt.stages.current
         cause, before = [stage, *_links(exc)], self._cause

@@ -58,6 +58,11 @@ class DirectSource:
         with _exactly():
             return versions.resolve(self._connected, model_uri)
 
+    def glance(self, model_uri: str) -> Lineage:
+        """As versions.glance."""
+        with _exactly():
+            return versions.glance(self._connected, model_uri)
+
     def download(self, lineage: Lineage, workspace: str) -> Path:
         """Bring the model's files into ``workspace``; a folder that is here is used as it is."""
         with _exactly():

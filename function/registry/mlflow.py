@@ -68,6 +68,13 @@ def resolve(model_uri: str) -> Lineage:
         return versions.resolve(_client, model_uri)
 
 
+def glance(model_uri: str) -> Lineage:
+    """As versions.glance."""
+    with explained(model_uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return versions.glance(_client, model_uri)
+
+
 def download(lineage: Lineage, workspace: str) -> Path:
     """Bring the model's files into ``workspace``; a plain folder is used where it is."""
     folder = uris.local_path(lineage.source)

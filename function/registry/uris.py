@@ -78,6 +78,17 @@ def model_name(uri: str) -> ModelName:
     return ModelName(first, which="".join(rest[:1]), path="/".join(rest[1:]), profile=profile)
 
 
+def moves(uri: str) -> bool:
+    """Whether it may name another version tomorrow: an alias, a stage or ``latest``."""
+    if scheme(uri) != "models":
+        return False
+    try:
+        named = model_name(uri)
+    except ModelLoadError:
+        return False
+    return bool(named.alias or named.which) and not named.which.isdigit()
+
+
 def run_path(uri: str) -> RunPath:
     """What a ``runs:/`` URI names; ModelLoadError where that is no folder of a run."""
     profile, parts = _split(uri)

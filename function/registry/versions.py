@@ -44,6 +44,16 @@ def resolve(connect: Connect, model_uri: str) -> Lineage:
     return Lineage(model_uri, model_uri, model_name=uris.last_name(model_uri))
 
 
+def glance(connect: Connect, model_uri: str) -> Lineage:
+    """Which version an alias, a stage or ``latest`` names, in one question."""
+    asked = uris.model_name(model_uri)
+    if asked.alias:
+        version = connect().get_model_version_by_alias(asked.name, asked.alias)
+    else:
+        version = _newest(connect(), model_uri, asked)
+    return _registered(model_uri, version)
+
+
 def identify(connect: Connect, lineage: Lineage, details: dict[str, Any]) -> Lineage:
     """Complete the lineage with what the downloaded model says of itself (modelfile.read)."""
     known = lineage._replace(

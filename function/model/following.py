@@ -1,0 +1,159 @@
+"""A running service follows its alias or stage: a promotion in MLflow is then a deployment.
+
+One question, now and then, whether MODEL_URI means another version now; if so, that one is loaded
+beside the one that serves, checked, and put in its place. Requests take the model once, at their
+start: none waits, fails or sees two. A version that cannot take over is refused, and the one that
+serves goes on.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import NamedTuple
+
+from function.errors import ModelLoadError, ModelUnavailable
+from function.model.attempt import Attempt, LoadedModel
+from function.model.cache import ModelCache
+from function.model.fetching import glance
+from function.model.loading import Loader, LoadFailure
+from function.registry import uris
+from function.registry.lineage import Lineage
+from function.settings import Settings
+from function.telemetry.logs import JsonLog, timestamp
+
+JITTER = 0.1
+"""Share of the interval by which it varies: pods that started together do not ask together."""
+LONGEST_PAUSE_SECONDS = 300.0
+LOOK_SECONDS = 30.0
+"""Longest that the registry may take to say which version is meant, drips and all."""
+
+
+class Refusal(NamedTuple):
+    """A version that did not take over, why, and since when."""
+
+    version: str | None
+    reason: str
+    since: str
+    is_final: bool
+    """Whether loading it again could not change that."""
+
+
+class Follower:
+    """Keeps a cache's model the one that MODEL_URI means."""
+
+    def __init__(self, settings: Settings, log: JsonLog, models: ModelCache) -> None:
+        self.refusal: Refusal | None = None
+        self._settings = settings
+        self._log = log
+        self._models = models
+        self._load = Loader(settings, log)
+        self._one_at_a_time = threading.Lock()
+        self._refused: tuple[str | None, ...] | None = None
+        self._failures = 0
+        self.follows = not settings.compiled_model and uris.moves(settings.model_uri)
+
+    def start(self) -> None:
+        """Ask from now on, in a thread of its own, where the settings want that."""
+        if not self._settings.model_refresh_seconds:
+            return
+        if not self.follows:
+            told = "MODEL_REFRESH_SECONDS has no effect: the model is one version, and stays it"
+            self._log.write("WARNING", told)
+            return
+        threading.Thread(target=self._run, name="model-refresh", daemon=True).start()
+
+    def look(self) -> str:
+        """Ask once, now, and follow: ``unchanged``, ``replaced``, ``refused``, or ``fixed`` where
+        the model is one version for good.
+
+        Raises ModelUnavailable (503) where the registry does not say.
+        """
+        if not self.follows:
+            return "fixed"
+        with self._one_at_a_time:
+            return self._look(is_asked_for=True)
+
+    def _run(self) -> None:
+        while True:
+            threading.Event().wait(self._pause())
+            with self._one_at_a_time:
+                try:
+                    self._look(is_asked_for=False)
+                except ModelUnavailable:
+                    pass  # logged
+                except Exception as exc:  # whatever it is, the model that serves goes on
+                    self._failures += 1
+                    self._log.failure("following the model failed", exc)
+
+    def _pause(self) -> float:
+        """The interval, longer by half each time nothing comes of it, and never quite the same."""
+        seconds = self._settings.model_refresh_seconds * 1.5 ** min(self._failures, 20)
+        longest = max(LONGEST_PAUSE_SECONDS, self._settings.model_refresh_seconds)
+        return min(seconds, longest) * random.uniform(1 - JITTER, 1)
+
+    def _look(self, is_asked_for: bool) -> str:
+        meant = self._meant()
+        served = self._models.model
+        if served is None or _identity(meant) == _identity(served.lineage):
+            self.refusal, self._refused, self._failures = None, None, 0
+            return "unchanged"
+        is_refused = self._refused == _identity(meant)
+        if is_refused and self.refusal and self.refusal.is_final and not is_asked_for:
+            return "refused"
+        try:
+            model = self._load()
+        except LoadFailure as exc:
+            self._refuse(meant, exc.answer.detail)
+            return "refused"
+        if reason := self._unlike(served, model):
+            self._refuse(model.lineage, reason, is_final=True)
+            return "refused"
+        self._models.replace(model)
+        self.refusal, self._refused, self._failures = None, None, 0
+        self._log.write(
+            "INFO",
+            "model replaced",
+            model_version=model.lineage.shown_version,
+            model_version_before=served.lineage.shown_version,
+        )
+        return "replaced"
+
+    def _meant(self) -> Lineage:
+        try:
+            found = Attempt(self._settings, glance).result(LOOK_SECONDS)
+        except Exception as exc:
+            self._failures += 1
+            detail = exc.told if isinstance(exc, ModelLoadError) else type(exc).__name__
+            if self._failures == 1:
+                self._log.write("WARNING", f"the registry does not say which version: {exc}")
+            pause = self._settings.model_refresh_seconds or self._settings.load_retry_seconds
+            raise ModelUnavailable(self._log.redact(detail), pause) from exc
+        return found
+
+    def _unlike(self, served: LoadedModel, model: LoadedModel) -> str | None:
+        """Why the new model may not take the old one's place."""
+        before, after = served.predictor.labels, model.predictor.labels
+        if self._settings.model_labels_may_change or before is None or after is None:
+            return None
+        if set(before) == set(after) and served.predictor.multilabel == model.predictor.multilabel:
+            return None
+        return (
+            f"Its labels are {', '.join(after)}, and those served are {', '.join(before)}: clients"
+            " rely on them. Set MODEL_LABELS_MAY_CHANGE=true if they may change."
+        )
+
+    def _refuse(self, lineage: Lineage, reason: str, is_final: bool = False) -> None:
+        is_new = self._refused != _identity(lineage)
+        self._refused = _identity(lineage)
+        self._failures = 1 if is_new else self._failures + 1
+        since = self.refusal.since if self.refusal and not is_new else timestamp()
+        self.refusal = Refusal(lineage.shown_version, reason, since, is_final)
+        if is_new:
+            told = "a version was refused, and the one before it serves on"
+            self._log.write("ERROR", told, model_version=lineage.shown_version, reason=reason)
+
+
+def _identity(lineage: Lineage) -> tuple[str | None, ...]:
+    """What tells one version from another, even where a model was deleted and made anew."""
+    return (lineage.model_name, lineage.version, lineage.run_id, lineage.model_id)

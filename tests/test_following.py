@@ -1,0 +1,393 @@
+"""A promotion in MLflow is a deployment: what serves follows, and loses nothing by it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from function.registry import published
+from tests.conftest import clean_environ, start_framework
+from tests.fronts import front
+from tests.processes import LiveServer, Reply, free_port
+from tests.promotions import (
+    ALIAS,
+    SECRET,
+    follow,
+    log_version,
+    promote,
+    served,
+    start_registry,
+    wait_until,
+)
+from tests.registry import strings_pipeline, training_data
+from tests.traffic import Traffic
+
+FOLLOWED_WITHIN = 0.5 + 1
+NAME = "followed"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) - set(clean_environ()):
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def places(
+    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, LiveServer]]:
+    """MLflow's folder and server, with four published versions of one model."""
+    folder = tmp_path_factory.mktemp("following")
+    shutil.copy(migrated_database, folder)
+    server = start_registry(folder)
+    for _ in range(4):
+        log_version(server.url, NAME)
+    yield folder, server
+    server.stop()
+
+
+@pytest.fixture
+def registry(places: tuple[Path, LiveServer]) -> str:
+    """The server's address, version 1 promoted."""
+    promote(places[1].url, NAME, "1")
+    return places[1].url
+
+
+Follow = Callable[..., LiveServer]
+
+
+@pytest.fixture
+def start(registry: str, tmp_path: Path) -> Iterator[Follow]:
+    """Start the service and follow; stopped after the test."""
+    started: list[LiveServer] = []
+
+    def follow_(tracking_uri: str = registry, name: str = NAME, **environ: str) -> LiveServer:
+        started.append(follow(tracking_uri, name, tmp_path / str(len(started)), **environ))
+        return started[-1]
+
+    yield follow_
+    for server in started:
+        server.process.kill()
+        server.process.wait()
+
+
+@contextmanager
+def under_load(server: LiveServer) -> Iterator[Traffic]:
+    """Clients that ask all the while; each of their requests is answered with 200."""
+    traffic = Traffic(int(server.url.rpartition(":")[2]), clients=4, pause_seconds=0.001).start()
+    yield traffic
+    traffic.stop()
+    assert traffic.statuses.keys() == {200} and not traffic.lost and not traffic.refused
+
+
+def refused(server: LiveServer) -> dict[str, str] | None:
+    """What health and info say of a version that was refused, which is the same."""
+    told: list[dict[str, str] | None] = [
+        server.request(path).json["refused"] for path in ("/health", "/models/info")
+    ]
+    assert told[0] == told[1]
+    return told[0]
+
+
+def test_a_promotion_is_served_within_the_interval_and_a_second_and_so_is_going_back(
+    registry: str, start: Follow
+) -> None:
+    server = start()
+    with under_load(server):
+        for version in ("2", "1"):
+            promote(registry, NAME, version)
+            assert wait_until(lambda version=version: served(server) == version, FOLLOWED_WITHIN)  # type: ignore[misc]
+    assert server.request("/models/info").json["version"] == "1"
+    (first, second) = [r for r in server.records() if r["message"] == "model replaced"]
+    assert (first["model_version_before"], first["model_version"]) == ("1", "2")
+    assert second["model_version"] == "1"
+
+
+def test_a_batch_is_answered_by_one_version(registry: str, start: Follow) -> None:
+    server = start()
+    deadline, versions = time.monotonic() + 4, set()
+    turn = 0
+    while time.monotonic() < deadline:
+        turn += 1
+        if turn % 10 == 0:
+            promote(registry, NAME, "1" if turn % 20 else "2")
+        answer = server.request("/predict_batch", {"texts": ["lovely", "awful"] * 50}).json
+        of_one = {prediction["model_version"] for prediction in answer["predictions"]}
+        assert len(of_one) == 1
+        versions |= of_one
+    assert versions == {"1", "2"}
+
+
+@pytest.mark.filterwarnings("ignore:.*stages:FutureWarning")
+def test_a_stage_is_followed_too(registry: str, start: Follow) -> None:
+    client = MlflowClient(registry)
+    client.transition_model_version_stage(NAME, "1", "Production")
+    server = start(MODEL_URI=f"models:/{NAME}/Production")
+    client.transition_model_version_stage(NAME, "3", "Production")
+    assert wait_until(lambda: served(server) == "3", FOLLOWED_WITHIN)
+
+
+@pytest.mark.slow
+def test_twenty_promotions_in_twenty_seconds_lose_no_request(registry: str, start: Follow) -> None:
+    server = start()
+    with under_load(server) as traffic:
+        for turn in range(20):
+            promote(registry, NAME, str(turn % 4 + 1))
+            time.sleep(1)
+        assert wait_until(lambda: served(server) == "4", FOLLOWED_WITHIN)
+    assert traffic.answered > 5_000
+
+
+def test_two_replicas_follow_the_same_promotion(registry: str, start: Follow) -> None:
+    servers = [start(), start()]
+    promote(registry, NAME, "2")
+    for server in servers:
+        assert wait_until(lambda server=server: served(server) == "2", FOLLOWED_WITHIN)  # type: ignore[misc]
+
+
+def test_functions_framework_follows_too(registry: str, tmp_path: Path) -> None:
+    server = start_framework(
+        tmp_path,
+        MLFLOW_TRACKING_URI=registry,
+        MODEL_URI=f"models:/{NAME}@{ALIAS}",
+        MODEL_REFRESH_SECONDS="0.5",
+    )
+    assert served(server) == "1"
+    promote(registry, NAME, "2")
+    assert wait_until(lambda: served(server) == "2", FOLLOWED_WITHIN)
+    server.stop()
+
+
+def test_a_model_that_is_not_compiled_is_followed_at_its_cost(registry: str, start: Follow) -> None:
+    texts, labels = training_data()
+    hashed = make_pipeline(HashingVectorizer(n_features=500), LogisticRegression())
+    hashed.fit(texts["text"].tolist(), labels)
+    for _ in range(2):
+        log_version(registry, "hashed", hashed, publish=False)
+    promote(registry, "hashed", "1")
+    server = start(name="hashed")
+    with under_load(server):
+        promote(registry, "hashed", "2")
+        assert wait_until(lambda: served(server) == "2", 30)
+    assert server.request("/models/info").json["engine"] == "sklearn"
+
+
+def damage(folder: Path, registry: str, name: str, version: str) -> Path:
+    """Cut the published folder short, and the original too: nothing of the version loads."""
+    found = MlflowClient(registry).get_model_version(name, version)
+    tag = json.loads(found.tags[published.TAG])
+    root = folder / "artifacts" / tag["location"].partition(":/")[2].strip("/")
+    for file in (root / tag["path"] / "vectorizer.0", root / "model.skops"):
+        file.rename(file.with_suffix(".kept"))
+        file.write_bytes(file.with_suffix(".kept").read_bytes()[:1000])
+    return root
+
+
+def repair(root: Path) -> None:
+    for kept in root.rglob("*.kept"):
+        kept.replace(next(kept.parent.glob(f"{kept.stem}.[!k]*")))
+
+
+def test_a_version_that_does_not_load_is_refused_and_the_one_before_serves_on(
+    places: tuple[Path, LiveServer], registry: str, start: Follow
+) -> None:
+    version = log_version(registry, NAME)
+    root = damage(places[0], registry, NAME, version)
+    server = start()
+    with under_load(server):
+        promote(registry, NAME, version)
+        assert wait_until(lambda: refused(server) is not None, 20)
+    told = refused(server)
+    assert told is not None and told["version"] == version and told["reason"]
+    assert served(server) == "1"
+    assert server.request("/health").json["status"] == "healthy"
+    assert server.request("/health/ready").status == 200
+    (record,) = [r for r in server.records() if r["message"].startswith("a version was refused")]
+    assert record["severity"] == "ERROR" and record["model_version"] == version
+    repair(root)
+    assert server.request("/models/refresh", {}).json["outcome"] == "replaced"
+    assert served(server) == version and refused(server) is None
+
+
+def test_a_refusal_ends_with_the_promotion_that_caused_it(
+    places: tuple[Path, LiveServer], registry: str, start: Follow
+) -> None:
+    version = log_version(registry, NAME)
+    damage(places[0], registry, NAME, version)
+    server = start()
+    promote(registry, NAME, version)
+    assert wait_until(lambda: refused(server) is not None, 20)
+    promote(registry, NAME, "1")
+    assert server.request("/models/refresh", {}).json["outcome"] == "unchanged"
+    assert refused(server) is None
+
+
+@pytest.mark.parametrize("may_change", [False, True])
+def test_other_labels_take_over_only_where_they_may(
+    registry: str, start: Follow, may_change: bool
+) -> None:
+    texts, labels = training_data()
+    two = ["good" if label == "positive" else "other" for label in labels]
+    model = strings_pipeline().fit(texts["text"].tolist(), two)
+    version = log_version(registry, NAME, model)
+    server = start(MODEL_LABELS_MAY_CHANGE=str(may_change))
+    promote(registry, NAME, version)
+    if may_change:
+        assert wait_until(lambda: served(server) == version, FOLLOWED_WITHIN)
+        return
+    assert wait_until(lambda: refused(server) is not None, FOLLOWED_WITHIN)
+    reason = (refused(server) or {})["reason"]
+    assert "good, other" in reason and "MODEL_LABELS_MAY_CHANGE=true" in reason
+    assert served(server) == "1"
+    time.sleep(2)
+    loads = [r for r in server.records() if r["message"] == "model loaded"]
+    assert len(loads) == 2  # it is not loaded again and again
+
+
+def test_a_registry_that_is_away_is_asked_again_until_it_is_back(
+    migrated_database: Path, start: Follow, tmp_path: Path
+) -> None:
+    shutil.copy(migrated_database, tmp_path)
+    port = free_port()
+    registry = start_registry(tmp_path, port)
+    for _ in range(2):
+        log_version(registry.url, "away")
+    promote(registry.url, "away", "1")
+    server = start(registry.url, "away")
+    with under_load(server):
+        registry.stop()
+        time.sleep(2)
+        assert server.request("/models/refresh", {}).status == 503
+        registry = start_registry(tmp_path, port)
+        promote(registry.url, "away", "2")
+        assert wait_until(lambda: served(server) == "2", 15)
+    told = [r for r in server.records() if "registry does not say" in r["message"]]
+    assert len(told) == 1
+    registry.stop()
+
+
+@pytest.mark.parametrize("how", ["fails", "is slow", "drips", "is cut short"])
+def test_a_registry_in_trouble_costs_no_request_and_is_followed_when_it_is_well(
+    registry: str, start: Follow, how: str
+) -> None:
+    trouble: list[str] = []
+
+    def answer(path: str) -> Reply | None:
+        if not trouble or "artifacts" not in path and how == "is cut short":
+            return None
+        if how == "fails":
+            return Reply(500, {}, b'{"error_code": "INTERNAL_ERROR", "message": "oh"}')
+        if how == "is cut short":
+            return Reply(200, {"Content-Length": "1000000"}, b"x" * 1000)
+        if how == "is slow":
+            time.sleep(1)
+        return None
+
+    with front(registry, answer) as listening:
+        server = start(listening.url)
+        with under_load(server):
+            trouble.append(how)
+            listening.pause_seconds = 0.5 if how == "drips" else 0
+            promote(registry, NAME, "2")
+            time.sleep(3)
+            trouble.clear()
+            listening.pause_seconds = 0
+            assert wait_until(lambda: served(server) == "2", 45)
+        assert refused(server) is None
+
+
+def test_asked_at_once_it_follows_at_once(registry: str, start: Follow) -> None:
+    server = start(MODEL_REFRESH_SECONDS="0")
+    promote(registry, NAME, "2")
+    assert served(server) == "1"
+    answer = server.request("/models/refresh", {})
+    assert answer.json == {"outcome": "replaced", "model_version": "2", "refused": None}
+    assert server.request("/models/refresh", {}).json["outcome"] == "unchanged"
+    assert served(server) == "2"
+
+
+def test_what_is_one_version_for_good_says_so(registry: str, start: Follow) -> None:
+    server = start(MODEL_URI=f"models:/{NAME}/1")
+    assert server.request("/models/refresh", {}).json["outcome"] == "fixed"
+    assert [r for r in server.records() if "MODEL_REFRESH_SECONDS has no effect" in r["message"]]
+
+
+def signed(body: bytes, secret: str = SECRET, age_seconds: float = 0) -> dict[str, str]:
+    """As MLflow signs a webhook."""
+    timestamp = str(int(time.time() - age_seconds))
+    mac = hmac.new(secret.encode(), f"id.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return {
+        "X-MLflow-Delivery-Id": "id",
+        "X-MLflow-Timestamp": timestamp,
+        "X-MLflow-Signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+
+
+def test_with_a_secret_only_what_is_signed_with_it_lately_is_followed(
+    registry: str, start: Follow
+) -> None:
+    server = start(MODEL_REFRESH_SECONDS="0", WEBHOOK_SECRET=SECRET)
+    promote(registry, NAME, "2")
+    body = b'{"entity": "model_version_alias"}'
+    wrong = [
+        {},
+        signed(body, "another"),
+        signed(body + b" "),
+        signed(body, age_seconds=3600),
+        signed(body, age_seconds=-3600),
+        {**signed(body), "X-MLflow-Timestamp": "now"},
+        {**signed(body), "X-MLflow-Delivery-Id": "another"},
+    ]
+    for headers in wrong:
+        answer = server.request("/models/refresh", data=body, headers=headers, method="POST")
+        assert answer.status == 403, headers
+        assert SECRET not in answer.body.decode()
+    assert served(server) == "1"
+    answer = server.request("/models/refresh", data=body, headers=signed(body), method="POST")
+    assert answer.json["outcome"] == "replaced"
+
+
+def test_mlflows_own_webhook_is_a_deployment(registry: str, start: Follow) -> None:
+    server = start(MODEL_REFRESH_SECONDS="0", WEBHOOK_SECRET=SECRET)
+    client = MlflowClient(registry)
+    event = WebhookEvent(WebhookEntity.MODEL_VERSION_ALIAS, WebhookAction.CREATED)
+    hook = client.create_webhook("refresh", f"{server.url}/models/refresh", [event], secret=SECRET)
+    with under_load(server):
+        promote(registry, NAME, "3")
+        assert wait_until(lambda: served(server) == "3", 10)
+    client.delete_webhook(hook.webhook_id)
+
+
+@pytest.mark.slow
+def test_two_hundred_swaps_leave_the_memory_as_it_was(registry: str, start: Follow) -> None:
+    server = start(MODEL_REFRESH_SECONDS="0")
+
+    def swap(times: int) -> None:
+        for turn in range(times):
+            promote(registry, NAME, "1" if turn % 2 else "2")
+            assert server.request("/models/refresh", {}).json["outcome"] == "replaced"
+
+    swap(20)
+    before = resident_megabytes(server)
+    swap(180)
+    assert resident_megabytes(server) - before < 1.0
+
+
+def resident_megabytes(server: LiveServer) -> float:
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
