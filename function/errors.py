@@ -175,6 +175,10 @@ class ModelLoadError(Exception):
         self.told = told
 
 
+class RegistryAway(ModelLoadError):
+    """The registry cannot be asked right now: it is not there, does not answer, or is broken."""
+
+
 def chain(exc: BaseException | None) -> Iterator[BaseException]:
     """The exception and what caused it, each once: one may be its own cause, through others."""
     seen: set[int] = set()

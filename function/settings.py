@@ -66,6 +66,14 @@ class Settings:
     model_labels_may_change: bool = setting(
         False, "Whether a version with other labels may take over from the one that serves"
     )
+    model_cache: str = setting(
+        "",
+        "Folder where published models are kept: a cold start serves the one last served while the"
+        " registry is away; empty keeps none",
+    )
+    model_cache_megabytes: int = setting(
+        1024, "Most that it may hold beside the model that is served", unit="MB", minimum=1
+    )
     webhook_secret: str = setting(
         "", "Secret that MLflow signs its webhooks with; `POST /models/refresh` then takes no other"
     )

@@ -73,7 +73,9 @@ def promote(tracking_uri: str, name: str, version: str) -> None:
     MlflowClient(tracking_uri).set_registered_model_alias(name, ALIAS, version)
 
 
-def follow(tracking_uri: str, name: str, folder: Path, **environ: str) -> LiveServer:
+def follow(
+    tracking_uri: str, name: str, folder: Path, is_awaited: bool = True, **environ: str
+) -> LiveServer:
     """The service, which asks every half second, once it serves."""
     given = {
         "COMPILED_MODEL": "",
@@ -84,7 +86,7 @@ def follow(tracking_uri: str, name: str, folder: Path, **environ: str) -> LiveSe
     }
     folder.mkdir(exist_ok=True)
     server = start_door("serve", Path(), folder, **{**given, **environ})
-    assert wait_until(lambda: server.request("/health/ready").status == 200, 60)
+    assert not is_awaited or wait_until(lambda: server.request("/health/ready").status == 200, 60)
     return server
 
 

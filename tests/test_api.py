@@ -78,6 +78,7 @@ def test_health_before_any_request_is_healthy_and_loads_nothing(client: FlaskCli
     expected = {
         "status": "healthy",
         "model_loaded": False,
+        "stale": False,
         "refused": None,
         "service_name": "sentiment-inference-service",
         "version": __version__,

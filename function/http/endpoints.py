@@ -47,6 +47,7 @@ def health(service: Service, body: bytes) -> dict[str, Any]:
     return {
         "status": status,
         "model_loaded": models.model is not None,
+        "stale": models.model is not None and models.model.is_stale,
         "refused": _refused(service),
         "service_name": service.settings.service_name,
         "version": __version__,
@@ -112,6 +113,7 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
         "terms": getattr(model.predictor, "terms", None),
         "native": getattr(model.predictor, "native", None),
         "digest": lineage.details.get("digest"),
+        "stale": model.is_stale,
         "refused": _refused(service),
         "load_timings_seconds": model.timings_seconds,
     }

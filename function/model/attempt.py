@@ -33,7 +33,8 @@ class LoadedModel(NamedTuple):
     """A model that has answered a prediction.
 
     ``timings_seconds`` are by stage, in order; ``not_compiled`` is why the engine is not the
-    compiled one, None where it is.
+    compiled one, None where it is; ``is_stale`` where the registry was away, and the version is the
+    one last served.
     """
 
     predictor: Predictor
@@ -41,15 +42,23 @@ class LoadedModel(NamedTuple):
     timings_seconds: dict[str, float]
     not_compiled: str | None
     loaded_at: str
+    is_stale: bool = False
 
 
 def load(settings: Settings, stages: Stages) -> LoadedModel:
     """The model that the settings name right now."""
     source = from_folder if settings.compiled_model else from_registry
-    predictor, lineage, not_compiled = source(settings, stages)
+    found = source(settings, stages)
     from function.telemetry.logs import timestamp
 
-    return LoadedModel(predictor, lineage, stages.seconds, not_compiled, timestamp())
+    return LoadedModel(
+        found.predictor,
+        found.lineage,
+        stages.seconds,
+        found.not_compiled,
+        timestamp(),
+        found.is_stale,
+    )
 
 
 class Attempt(Generic[T]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from function.errors import ModelLoadError
+from function.errors import ModelLoadError, RegistryAway
 from function.model.stages import Stages
 from function.registry.lineage import Lineage
 from function.settings import Settings
@@ -67,7 +67,7 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
 def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) -> T:
     """What ``take`` makes of the quick way where that is known to be exact, else of mlflow's."""
     with stages.timed("import"):
-        from function.registry.access import NeedsMlflow
+        from function.registry.access import NeedsMlflow, ServerBroken
         from function.registry.direct import DirectSource
     try:
         with DirectSource() as direct:
@@ -75,16 +75,27 @@ def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) 
             return take(direct)
     except NeedsMlflow as exc:
         stages.through_mlflow = reason = str(exc)
+        is_away = isinstance(exc, ServerBroken)
     with stages.timed("import"):
         from function.registry import mlflow as through_mlflow
+        from function.registry.failures import UNREACHABLE
         from function.registry.hangup import hang_up
     if not through_mlflow.is_installed():
+        if is_away:
+            raise RegistryAway(UNREACHABLE, reason)
         raise ModelLoadError(
             f"{settings.model_uri} can be found by MLflow only, which is not installed here:"
             f" {reason}. Mend that, or serve it with MLflow (the registry image)."
         )
     stages.hang_up = hang_up
-    return take(through_mlflow)
+    try:
+        return take(through_mlflow)
+    except ModelLoadError as exc:
+        if is_away:
+            away = RegistryAway(exc.told)
+            away.args = exc.args
+            raise away from exc
+        raise
 
 
 def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:

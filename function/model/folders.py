@@ -5,9 +5,10 @@ Nothing but the standard library is imported for either.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from function.compiled.files import REMEDY, CompiledModelError
+from function.compiled.files import REMEDY, SUMS, CompiledModelError, Folder
 from function.errors import ModelLoadError
 from function.model.stages import Stages
 from function.predictor import Predictor
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from function.compiled.files import Files
+    from function.model.disk import DiskCache, Kept
     from function.model.fetching import Way
+    from function.registry.published import Publication
 
 BUILT_IN_EXAMPLE = "This product is amazing!"
 
 
 class Sourced(NamedTuple):
-    """What a source gives; ``not_compiled`` is the reason where the engine is another."""
+    """What a source gives; ``not_compiled`` is the reason where the engine is another, and
+    ``is_stale`` says that the registry did not."""
 
     predictor: Predictor
     lineage: Lineage
     not_compiled: str | None
+    is_stale: bool = False
 
 
 def from_folder(settings: Settings, stages: Stages) -> Sourced:
@@ -54,24 +59,96 @@ def from_publication(way: Way, lineage: Lineage, settings: Settings, stages: Sta
     found = published.find(lineage)
     with stages.timed("download"):
         files = way.published(lineage, found)
+    cache = _disk_cache(settings)
     try:
-        predictor, facts = _answering(_Fetched(files, stages), settings, stages)
+        if cache is None:
+            return _sourced(files, found, lineage, settings, stages)
+        return _through(cache, files, found, lineage, settings, stages)
     except CompiledModelError as exc:
         raise published.NotPublished(str(exc)) from exc
+
+
+def last_served(settings: Settings) -> Kept | None:
+    """What MODEL_URI meant when it was last served, where MODEL_CACHE has it."""
+    cache = _disk_cache(settings)
+    if cache is None:
+        return None
+    return cache.last_served(settings.mlflow_tracking_uri, settings.model_uri)
+
+
+def from_cache(kept: Kept, settings: Settings, stages: Stages) -> Sourced:
+    """That, without a question to the registry; ModelLoadError where it is damaged."""
+    afresh = Stages()  # those of the load that failed may have been given up
+    folder = Folder(os.path.join(settings.model_cache, kept.publication.digest))
+    try:
+        found = _sourced(folder, kept.publication, kept.lineage, settings, afresh)
+    except CompiledModelError as exc:
+        raise ModelLoadError(f"MODEL_CACHE={settings.model_cache}: {exc}") from exc
+    stages.seconds.update(afresh.seconds)
+    return found._replace(is_stale=True)
+
+
+def _disk_cache(settings: Settings) -> DiskCache | None:
+    if not settings.model_cache:
+        return None
+    from function.model.disk import DiskCache
+
+    return DiskCache(settings.model_cache, settings.model_cache_megabytes * 1_000_000)
+
+
+def _through(
+    cache: DiskCache,
+    files: Files,
+    found: Publication,
+    lineage: Lineage,
+    settings: Settings,
+    stages: Stages,
+) -> Sourced:
+    """The kept folder, or the files, which are kept from then on; remembers what is served."""
+    from function.model.disk import Kept
+
+    def load(files: Files) -> Sourced:
+        return _sourced(files, found, lineage, settings, stages)
+
+    sourced = None
+    if folder := cache.folder(found):
+        try:
+            sourced = load(folder)
+        except CompiledModelError:  # damaged, or another process took it away
+            cache.forget(found)
+    try:
+        if sourced is None:
+            with cache.keeping(found, files) as written:
+                sourced = load(written)
+        kept = Kept(lineage, found)
+        cache.served(settings.mlflow_tracking_uri, settings.model_uri, kept)
+    except OSError as exc:
+        stages.not_cached = f"MODEL_CACHE={settings.model_cache}: {exc.strerror}"
+    return sourced or load(files)
+
+
+def _sourced(
+    files: Files, found: Publication, lineage: Lineage, settings: Settings, stages: Stages
+) -> Sourced:
+    """The published folder's model, under the sums that the tag has of it."""
+    predictor, facts = _answering(_Fetched(files, found.sums, stages), settings, stages)
     of_model = Lineage.from_facts({**facts, "source": lineage.source}).details
     details = {**of_model, "digest": f"sha256:{found.digest}", "compiled_by": found.compiled_by}
     return Sourced(predictor, lineage._replace(details=details), None)
 
 
 class _Fetched:
-    """Files that come from elsewhere as they are read: a stage of their own."""
+    """Files that come from elsewhere as they are read, which is a stage of its own."""
 
-    def __init__(self, files: Files, stages: Stages) -> None:
+    def __init__(self, files: Files, sums: str, stages: Stages) -> None:
         self.named = files.named
         self._files = files
+        self._sums = sums.encode()
         self._stages = stages
 
     def read(self, name: str) -> bytes:
+        if name == SUMS:
+            return self._sums
         with self._stages.timed("download"):
             return self._files.read(name)
 

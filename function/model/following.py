@@ -55,9 +55,9 @@ class Follower:
 
     def start(self) -> None:
         """Ask from now on, in a thread of its own, where the settings want that."""
-        if not self._settings.model_refresh_seconds:
+        if not (self._settings.model_refresh_seconds or self._is_stale):
             return
-        if not self.follows:
+        if not (self.follows or self._is_stale):
             told = "MODEL_REFRESH_SECONDS has no effect: the model is one version, and stays it"
             self._log.write("WARNING", told)
             return
@@ -69,13 +69,13 @@ class Follower:
 
         Raises ModelUnavailable (503) where the registry does not say.
         """
-        if not self.follows:
+        if not (self.follows or self._is_stale):
             return "fixed"
         with self._one_at_a_time:
             return self._look(is_asked_for=True)
 
     def _run(self) -> None:
-        while True:
+        while self._settings.model_refresh_seconds or self._is_stale:
             threading.Event().wait(self._pause())
             with self._one_at_a_time:
                 try:
@@ -86,10 +86,17 @@ class Follower:
                     self._failures += 1
                     self._log.failure("following the model failed", exc)
 
+    @property
+    def _is_stale(self) -> bool:
+        served = self._models.model
+        return served is not None and served.is_stale
+
     def _pause(self) -> float:
         """The interval, longer by half each time nothing comes of it, and never quite the same."""
-        seconds = self._settings.model_refresh_seconds * 1.5 ** min(self._failures, 20)
-        longest = max(LONGEST_PAUSE_SECONDS, self._settings.model_refresh_seconds)
+        settings = self._settings
+        interval = settings.model_refresh_seconds or max(settings.load_retry_seconds, 1.0)
+        seconds = interval * 1.5 ** min(self._failures, 20)
+        longest = max(LONGEST_PAUSE_SECONDS, interval)
         return min(seconds, longest) * random.uniform(1 - JITTER, 1)
 
     def _look(self, is_asked_for: bool) -> str:
@@ -97,6 +104,9 @@ class Follower:
         served = self._models.model
         if served is None or _identity(meant) == _identity(served.lineage):
             self.refusal, self._refused, self._failures = None, None, 0
+            if served is not None and served.is_stale:
+                self._models.replace(served._replace(is_stale=False))
+                self._log.write("INFO", "the registry is back: the model is the one it names")
             return "unchanged"
         is_refused = self._refused == _identity(meant)
         if is_refused and self.refusal and self.refusal.is_final and not is_asked_for:
@@ -106,6 +116,9 @@ class Follower:
         except LoadFailure as exc:
             self._refuse(meant, exc.answer.detail)
             return "refused"
+        if model.is_stale:
+            self._failures += 1
+            raise ModelUnavailable("The registry is away.", self._settings.load_retry_seconds)
         if reason := self._unlike(served, model):
             self._refuse(model.lineage, reason, is_final=True)
             return "refused"

@@ -10,8 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled import garbage
-from function.errors import ModelLoadError
-from function.model.folders import BUILT_IN_EXAMPLE, Sourced, from_publication
+from function.errors import ModelLoadError, RegistryAway
+from function.model.folders import (
+    BUILT_IN_EXAMPLE,
+    Sourced,
+    from_cache,
+    from_publication,
+    last_served,
+)
 from function.model.stages import Stages as Stages
 from function.predictor import Predictor, said
 from function.registry.lineage import Lineage
@@ -21,6 +27,10 @@ if TYPE_CHECKING:
     from function.compiled.linear import LinearPredictor
     from function.compiler.verify import Agreement
     from function.registry.trained import Versions
+
+
+PATIENCE_SECONDS = 10.0
+"""Longest that a registry may take where MODEL_CACHE has what was served before."""
 
 
 class Original(NamedTuple):
@@ -36,10 +46,21 @@ class Original(NamedTuple):
 
 def from_registry(settings: Settings, stages: Stages) -> Sourced:
     """What ``settings.model_uri`` means right now: its published compiled folder, else the
-    original, compiled where it can be."""
-    published = _published(settings, stages)
-    if published is not None:
-        return published
+    original, compiled where it can be. Where the registry is away, what it meant when it was last
+    served, if MODEL_CACHE has that."""
+    kept = last_served(settings)
+    try:
+        with stages.given_up_after(PATIENCE_SECONDS if kept else None):
+            published = _published(settings, stages)
+        return published or _original(settings, stages)
+    except ModelLoadError as exc:
+        if kept is None or not (isinstance(exc, RegistryAway) or stages.is_given_up):
+            raise
+        stages.registry_away = str(exc)
+        return from_cache(kept, settings, stages)
+
+
+def _original(settings: Settings, stages: Stages) -> Sourced:
     original = load_original(settings, stages)
     predictor, reason = _compiled(original, settings.label_names(), stages)
     with stages.timed("first_prediction"):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from function.errors import ModelLoadError
 
+GIVE_UP_EVERY_SECONDS = 0.2
+
 
 class Stages:
     """Times the stages of a load and knows which one is under way.
 
     ``through_mlflow`` is why the load took the long way, ``not_published`` why it serves no folder
-    that was compiled ahead; both are None where that is not so. ``hang_up`` ends whatever the load
-    is waiting for right now, where it can be ended.
+    that was compiled ahead, ``not_cached`` why it could not be kept on disk, ``registry_away`` why
+    what was kept there serves; each is None where that is not so. ``hang_up`` ends whatever the
+    load is waiting for right now, where it can be ended.
     """
 
     def __init__(self) -> None:
@@ -22,6 +26,8 @@ class Stages:
         self.current = "start"
         self.through_mlflow: str | None = None
         self.not_published: str | None = None
+        self.not_cached: str | None = None
+        self.registry_away: str | None = None
         self.hang_up: Callable[[], None] = lambda: None
         self._given_up = False
         self._since = 0.0
@@ -30,6 +36,28 @@ class Stages:
         """Nobody waits for the load any more: hang up, and let no further stage begin."""
         self._given_up = True
         self.hang_up()
+
+    @property
+    def is_given_up(self) -> bool:
+        return self._given_up
+
+    @contextmanager
+    def given_up_after(self, seconds: float | None) -> Iterator[None]:
+        """Give up where the block takes longer, again and again where a library tries again."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            passed = ended.wait(seconds)
+            while not passed:
+                self.give_up()
+                passed = ended.wait(GIVE_UP_EVERY_SECONDS)
+
+        if seconds is not None:
+            threading.Thread(target=watch, name="model-load-patience", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:

@@ -59,6 +59,10 @@ class NeedsMlflow(Exception):
     """Why a model must be loaded through mlflow; nothing in it is secret."""
 
 
+class ServerBroken(NeedsMlflow):
+    """The server answers, and not as it should: an error of its own, or an answer cut short."""
+
+
 class NotThere(NeedsMlflow):
     """The server has nothing there (404)."""
 

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from function import __version__
-from function.errors import ModelLoadError
+from function.errors import ModelLoadError, RegistryAway
 from function.registry import access
-from function.registry.access import NeedsMlflow, NotThere
+from function.registry.access import NeedsMlflow, NotThere, ServerBroken
 from function.registry.failures import UNREACHABLE
 from function.registry.http1 import Answer, BrokenAnswer, HttpConnection
 
@@ -82,6 +82,8 @@ class Connection:
             answer = self._http.ask(verb, target + query, headers, body)
             if answer.status == 404:
                 raise NotThere("the server answered 404")
+            if answer.status >= 500:
+                raise ServerBroken(f"the server answered {answer.status}")
             if answer.status != 200:
                 raise NeedsMlflow(f"the server answered {answer.status}")
             if answer.headers.get("content-encoding"):
@@ -91,10 +93,10 @@ class Connection:
                 self._http.close()
         except TimeoutError as exc:
             self._http.close()
-            raise ModelLoadError(UNREACHABLE, "no answer in time") from exc
-        except BrokenAnswer as exc:
+            raise RegistryAway(UNREACHABLE, "no answer in time") from exc
+        except (BrokenAnswer, ConnectionError) as exc:
             self._http.close()
-            raise NeedsMlflow(str(exc)) from exc
+            raise ServerBroken(str(exc)) from exc
         except BaseException:
             self._http.close()  # what is left of the answer is no answer to the next question
             raise
@@ -106,7 +108,7 @@ class Connection:
             except OSError as exc:
                 if type(exc).__module__ == "ssl":
                     raise NeedsMlflow("no TLS connection came about") from exc
-                raise ModelLoadError(UNREACHABLE, str(exc)) from exc
+                raise RegistryAway(UNREACHABLE, str(exc)) from exc
         if self._hung_up:
             raise ModelLoadError("The load was given up.")
 

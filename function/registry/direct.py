@@ -16,7 +16,7 @@ from function.errors import ModelLoadError
 from function.registry import published, uris, versions
 from function.registry.access import NeedsMlflow, NotThere
 from function.registry.lineage import Lineage
-from function.registry.published import NotPublished, Publication
+from function.registry.published import NotPublished, Publication, PublishedFiles
 from function.registry.tracking import TrackingServer
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class DirectSource:
                     told = f"{found.path}/{name} is not among its artifacts"
                     raise NotPublished(told) from None
 
-        return published.read_by(found, ask)
+        return PublishedFiles(found, ask)
 
     def identify(self, lineage: Lineage, folder: Path) -> Lineage:
         """As versions.identify, with what the model's MLmodel file says."""

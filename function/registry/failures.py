@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from function.errors import ModelLoadError, chain
+from function.errors import ModelLoadError, RegistryAway, chain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,9 @@ def explained(subject: str, folder: Path | None = None) -> Iterator[None]:
     except ModelLoadError:
         raise
     except (Exception, SystemExit, GeneratorExit) as exc:
-        raise ModelLoadError(explain(exc, subject, folder), _first_line(exc)) from exc
+        told = explain(exc, subject, folder)
+        kind = RegistryAway if told == UNREACHABLE else ModelLoadError
+        raise kind(told, _first_line(exc)) from exc
 
 
 def explain(exc: BaseException, subject: str, folder: Path | None = None) -> str:

@@ -22,7 +22,7 @@ from function.registry import published as published_folders
 from function.registry.access import FAIL_SOON
 from function.registry.failures import explained
 from function.registry.lineage import Lineage
-from function.registry.published import NotPublished, Publication
+from function.registry.published import NotPublished, Publication, PublishedFiles
 
 
 def is_installed() -> bool:
@@ -100,9 +100,9 @@ def published(lineage: Lineage, found: Publication) -> Files:
     def ask(name: str) -> Iterator[bytes]:
         if name not in files:
             raise NotPublished(f"{found.path}/{name} is not among its artifacts")
-        yield files.pop(name)
+        yield files[name]
 
-    return published_folders.read_by(found, ask)
+    return PublishedFiles(found, ask)
 
 
 def listed(lineage: Lineage) -> dict[str, int]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from function.compiled.files import FORMAT, SUMS, Files
+from function.compiled.files import FORMAT
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
@@ -96,19 +96,15 @@ def listing_digest(files: Mapping[str, int]) -> str:
     return sha256("".join(own).encode()).hexdigest()
 
 
-def read_by(found: Publication, ask: Ask) -> Files:
-    """The folder's files, each asked for when it is read; its sums are known already."""
-    return _PublishedFiles(found, ask)
+class PublishedFiles:
+    """A published folder's files, each asked for when it is read."""
 
-
-class _PublishedFiles:
     def __init__(self, found: Publication, ask: Ask) -> None:
         self.named = found.path
-        self._sums = found.sums.encode()
         self._ask = ask
 
     def read(self, name: str) -> bytes:
-        return self._sums if name == SUMS else b"".join(self._ask(name))
+        return b"".join(self._ask(name))
 
     def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
         return list(_split(self._ask(name), sizes))

@@ -45,7 +45,9 @@ def resolve(connect: Connect, model_uri: str) -> Lineage:
 
 
 def glance(connect: Connect, model_uri: str) -> Lineage:
-    """Which version an alias, a stage or ``latest`` names, in one question."""
+    """Which version is meant: where it is an alias, a stage or ``latest``, in one question."""
+    if not uris.moves(model_uri):
+        return resolve(connect, model_uri)
     asked = uris.model_name(model_uri)
     if asked.alias:
         version = connect().get_model_version_by_alias(asked.name, asked.alias)

@@ -1,0 +1,145 @@
+"""MODEL_CACHE: compiled folders kept on disk, so that a cold start survives without the registry.
+
+    DIR/
+      <digest>/         a compiled folder as it was published, under the SHA-256 of its SHA256SUMS
+      <address>.json    what MODEL_URI meant when it was last served: lineage and publication
+
+Several processes may share it: what is written appears whole, by a rename, and what is read is
+checked against its digest. A folder that another process takes away meanwhile is fetched again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import NamedTuple
+
+from function.compiled.files import SUMS, CompiledModelError, Files, Folder
+from function.registry.lineage import Lineage
+from function.registry.published import Publication
+
+_ABANDONED_SECONDS = 3600
+"""A folder half written for so long is of a process that was killed."""
+
+
+class Kept(NamedTuple):
+    """What was last served."""
+
+    lineage: Lineage
+    publication: Publication
+
+
+class DiskCache:
+    """The folder ``directory``, of at most ``most_bytes`` but for what is served."""
+
+    def __init__(self, directory: str, most_bytes: int) -> None:
+        self._directory = directory
+        self._most_bytes = most_bytes
+
+    def last_served(self, tracking_uri: str, model_uri: str) -> Kept | None:
+        """What ``model_uri`` meant when it was last served; None where that is not known."""
+        try:
+            with open(self._record(tracking_uri, model_uri), encoding="utf-8") as file:
+                told = json.load(file)
+            publication = Publication(**told["publication"])
+            if not os.path.isdir(os.path.join(self._directory, publication.digest)):
+                return None
+            return Kept(Lineage.from_facts(told["lineage"]), publication)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def folder(self, found: Publication) -> Folder | None:
+        """The kept folder; None where there is none."""
+        place = os.path.join(self._directory, found.digest)
+        if not os.path.isdir(place):
+            return None
+        with suppress(OSError):  # of another user, or read-only
+            os.utime(place)  # used just now: what is used longest ago goes first
+        return Folder(place)
+
+    @contextmanager
+    def keeping(self, found: Publication, files: Files) -> Iterator[Files]:
+        """Files that are written down as they are read; the folder is kept where the block ends
+        well. Raises OSError where that cannot be written."""
+        os.makedirs(self._directory, exist_ok=True)
+        partial = self._beside(found.digest)
+        os.mkdir(partial)
+        try:
+            yield _Written(files, partial)
+            with open(os.path.join(partial, SUMS), "w", encoding="ascii") as file:
+                file.write(found.sums)
+            with suppress(OSError):  # another process was quicker
+                os.rename(partial, os.path.join(self._directory, found.digest))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def served(self, tracking_uri: str, model_uri: str, what: Kept) -> None:
+        """Remember what is served, and make room. Raises OSError where it cannot be written."""
+        lineage = {**what.lineage._asdict(), "details": {}, "tags": {}}
+        told = {"lineage": lineage, "publication": what.publication._asdict()}
+        record = self._record(tracking_uri, model_uri)
+        partial = self._beside(os.path.basename(record))
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(told, file)
+        os.replace(partial, record)
+        self._make_room(what.publication.digest)
+
+    def forget(self, found: Publication) -> None:
+        """Take a folder away that turned out to be damaged."""
+        shutil.rmtree(os.path.join(self._directory, found.digest), ignore_errors=True)
+
+    def _record(self, tracking_uri: str, model_uri: str) -> str:
+        address = sha256(f"{tracking_uri}\n{model_uri}".encode()).hexdigest()[:32]
+        return os.path.join(self._directory, f"{address}.json")
+
+    def _beside(self, name: str) -> str:
+        return os.path.join(self._directory, f".{name}.{os.urandom(4).hex()}.partial")
+
+    def _make_room(self, served: str) -> None:
+        """Take away what was used longest ago, and what processes left half written."""
+        folders = []
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                with suppress(OSError):  # another process took it away
+                    age = time.time() - entry.stat().st_mtime
+                    if entry.name.endswith(".partial") and age > _ABANDONED_SECONDS:
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    elif entry.is_dir() and not entry.name.startswith("."):
+                        folders.append((age, _size(entry.path), entry.name))
+        total = sum(size for _, size, _ in folders)
+        for _, size, name in sorted(folders, reverse=True):
+            if total <= self._most_bytes:
+                break
+            if name != served:
+                shutil.rmtree(os.path.join(self._directory, name), ignore_errors=True)
+                total -= size
+
+
+class _Written:
+    """Files that are written to a folder as they are read."""
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self.named = files.named
+        self._files = files
+        self._folder = folder
+
+    def read(self, name: str) -> bytes:
+        return b"".join(self.read_parts(name, ()))
+
+    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+        if os.path.basename(name) != name:
+            raise CompiledModelError(f"{self.named}/{name}: not the name of a file")
+        parts = self._files.read_parts(name, sizes)
+        with open(os.path.join(self._folder, name), "wb") as file:
+            file.writelines(parts)
+        return parts
+
+
+def _size(folder: str) -> int:
+    with os.scandir(folder) as entries:
+        return sum(entry.stat().st_size for entry in entries)
