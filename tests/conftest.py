@@ -26,6 +26,7 @@ from typing import Any
 import functions_framework
 import mlflow
 import pytest
+from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 
 import function
@@ -139,14 +140,21 @@ def modules_after(script: str, **environ: str) -> set[str]:
 
 
 def start_mlflow_server(folder: Path, port: int) -> LiveServer:
-    """A real ``mlflow server``, artifacts through its proxy."""
+    """A real ``mlflow server``, artifacts through its proxy; it may send webhooks to loopback."""
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
         *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
         f"--artifacts-destination={folder}/artifacts",
     ]
-    # Otherwise it starts seven more processes, for jobs that nobody has here.
-    environ = {**clean_environ(), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environ = {
+        **clean_environ(),
+        # Otherwise it starts seven more processes, for jobs that nobody has here.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
+        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+        "MLFLOW_WEBHOOK_CACHE_TTL": "0",
+        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
     return start_process(command, folder, environ, port, folder)
 
 
@@ -160,7 +168,7 @@ def server_registry(
     def build(folder: Path) -> Registry:
         shutil.copy(migrated_database, folder)
         started.append(start_mlflow_server(folder, free_port()))
-        return build_registry(started[0].url, None)
+        return replace(build_registry(started[0].url, None), folder=folder)
 
     with (in_common(tmp_path_factory) / "mlflow-server.users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)

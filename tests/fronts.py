@@ -43,7 +43,10 @@ class Front:
 
 @contextmanager
 def front(
-    upstream: str, answer: Answer = lambda path: None, certificate: Path | None = None
+    upstream: str,
+    answer: Answer = lambda path: None,
+    certificate: Path | None = None,
+    port: int = 0,
 ) -> Iterator[Front]:
     """Pass requests on to ``upstream``, except those that ``answer`` answers; with a PEM file of
     certificate and key, over TLS."""
@@ -81,7 +84,7 @@ def front(
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

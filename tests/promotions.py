@@ -12,39 +12,12 @@ import mlflow
 from mlflow import MlflowClient
 
 import function
-from tests.conftest import clean_environ
 from tests.doors import start_door
-from tests.processes import LiveServer, free_port, start_process
+from tests.processes import LiveServer
 from tests.registry import strings_pipeline, text_signature
 
 ALIAS = "champion"
 SECRET = "a secret that both sides know"
-
-
-def start_registry(folder: Path, port: int | None = None) -> LiveServer:
-    """``mlflow server``, which may send webhooks to loopback."""
-    import sys
-
-    from cryptography.fernet import Fernet
-
-    port = port or free_port()
-    key = folder / "webhooks.key"
-    if not key.exists():
-        key.write_bytes(Fernet.generate_key())
-    environ = {
-        **clean_environ(),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
-        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
-        "MLFLOW_WEBHOOK_CACHE_TTL": "0",
-        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": key.read_text(),
-    }
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
-        *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
-        f"--artifacts-destination={folder}/artifacts",
-    ]
-    return start_process(command, folder, environ, port, folder)
 
 
 def log_version(

@@ -24,11 +24,15 @@ EXAMPLE = pd.DataFrame({"text": ["Lovely little shop", "Never again"]})
 
 @dataclass(frozen=True)
 class Registry:
-    """Where the models are; version 1 is archived, 2 in Production as champion, 3 new."""
+    """Where the models are; version 1 is archived, 2 in Production as champion, 3 new.
+
+    ``folder`` is where the artifacts are kept.
+    """
 
     tracking_uri: str
     run_id: str
     model_id: str
+    folder: Path = Path()
 
     @property
     def environ(self) -> dict[str, str]:

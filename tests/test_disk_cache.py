@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,8 @@ from function.registry.published import PublishedFiles, publication
 from tests.conftest import clean_environ
 from tests.fronts import Front, front
 from tests.processes import LiveServer, Reply
-from tests.promotions import follow, log_version, promote, served, start_registry, wait_until
+from tests.promotions import follow, log_version, promote, served, wait_until
+from tests.registry import Registry
 
 NAME = "kept"
 
@@ -31,18 +31,14 @@ def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def upstream(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def upstream(server_registry: Registry) -> str:
     """A real MLflow server with two published versions."""
-    folder = tmp_path_factory.mktemp("kept")
-    shutil.copy(migrated_database, folder)
-    server = start_registry(folder)
     for _ in range(2):
-        log_version(server.url, NAME)
-    yield server.url
-    server.stop()
+        log_version(server_registry.tracking_uri, NAME)
+    return server_registry.tracking_uri
 
 
-class Registry:
+class Troubled:
     """The server behind a front that can be away, broken or slow."""
 
     def __init__(self, url: str) -> None:
@@ -65,8 +61,8 @@ class Registry:
 
 
 @pytest.fixture
-def registry(upstream: str) -> Iterator[Registry]:
-    registry = Registry(upstream)
+def registry(upstream: str) -> Iterator[Troubled]:
+    registry = Troubled(upstream)
     promote(upstream, NAME, "1")
     with front(upstream, registry.answer) as registry.front:
         yield registry
@@ -76,7 +72,7 @@ Start = Callable[..., LiveServer]
 
 
 @pytest.fixture
-def start(registry: Registry, tmp_path: Path) -> Iterator[Start]:
+def start(registry: Troubled, tmp_path: Path) -> Iterator[Start]:
     """A cold start, with the cache that those before it had."""
     started: list[LiveServer] = []
 
@@ -104,7 +100,7 @@ def away(path: str) -> Reply | None:
 
 
 def test_what_was_served_is_served_while_the_registry_is_away_and_said_to_be_stale(
-    registry: Registry, start: Start
+    registry: Troubled, start: Start
 ) -> None:
     assert not told(start())
     registry.trouble = away
@@ -120,7 +116,7 @@ def test_what_was_served_is_served_while_the_registry_is_away_and_said_to_be_sta
 
 
 def test_when_the_registry_is_back_what_it_names_by_then_is_served(
-    registry: Registry, start: Start
+    registry: Troubled, start: Start
 ) -> None:
     start()
     registry.trouble = away
@@ -132,7 +128,7 @@ def test_when_the_registry_is_back_what_it_names_by_then_is_served(
     assert not told(server)
 
 
-def test_a_registry_that_drips_is_away(registry: Registry, start: Start) -> None:
+def test_a_registry_that_drips_is_away(registry: Troubled, start: Start) -> None:
     start()
     assert registry.front is not None
     registry.front.pause_seconds = 0.5
@@ -141,7 +137,7 @@ def test_a_registry_that_drips_is_away(registry: Registry, start: Start) -> None
 
 
 def test_a_server_that_is_not_there_at_all_is_away(
-    registry: Registry, start: Start, tmp_path: Path
+    registry: Troubled, start: Start, tmp_path: Path
 ) -> None:
     start()
     (record,) = (tmp_path / "cache").glob("*.json")
@@ -155,7 +151,7 @@ def test_a_server_that_is_not_there_at_all_is_away(
     assert served(server) == "1" and told(server)
 
 
-def test_a_registry_that_says_no_is_not_away(registry: Registry, start: Start) -> None:
+def test_a_registry_that_says_no_is_not_away(registry: Troubled, start: Start) -> None:
     start()
     gone = b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such alias"}'
     registry.trouble = lambda path: Reply(404, {"Content-Type": "application/json"}, gone)
@@ -164,7 +160,7 @@ def test_a_registry_that_says_no_is_not_away(registry: Registry, start: Start) -
     assert answer.status == 503 and "is not there" in answer.json["detail"]
 
 
-def test_the_next_cold_start_fetches_nothing_again(registry: Registry, start: Start) -> None:
+def test_the_next_cold_start_fetches_nothing_again(registry: Troubled, start: Start) -> None:
     start()
     assert len(registry.fetched()) == 1
     assert served(start()) == "1"
@@ -172,7 +168,7 @@ def test_the_next_cold_start_fetches_nothing_again(registry: Registry, start: St
 
 
 def test_what_is_kept_is_a_compiled_folder_and_one_that_is_damaged_is_fetched_anew(
-    registry: Registry, start: Start, tmp_path: Path
+    registry: Troubled, start: Start, tmp_path: Path
 ) -> None:
     start()
     (folder,) = (path for path in (tmp_path / "cache").iterdir() if path.is_dir())
@@ -192,7 +188,7 @@ def test_a_folder_that_cannot_be_written_costs_only_the_cache(start: Start, tmp_
     assert "Not a directory" in record["not_cached"]
 
 
-def test_several_processes_share_one_cache(registry: Registry, tmp_path: Path) -> None:
+def test_several_processes_share_one_cache(registry: Troubled, tmp_path: Path) -> None:
 
     given = {"MODEL_CACHE": str(tmp_path / "cache"), "MODEL_REFRESH_SECONDS": "0"}
 

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from function.registry import published
 from tests.conftest import clean_environ, start_framework
 from tests.fronts import front
-from tests.processes import LiveServer, Reply, free_port
+from tests.processes import LiveServer, Reply
 from tests.promotions import (
     ALIAS,
     SECRET,
@@ -31,10 +30,9 @@ from tests.promotions import (
     log_version,
     promote,
     served,
-    start_registry,
     wait_until,
 )
-from tests.registry import strings_pipeline, training_data
+from tests.registry import Registry, strings_pipeline, training_data
 from tests.traffic import Traffic
 
 FOLLOWED_WITHIN = 0.5 + 1
@@ -48,24 +46,18 @@ def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def places(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, LiveServer]]:
-    """MLflow's folder and server, with four published versions of one model."""
-    folder = tmp_path_factory.mktemp("following")
-    shutil.copy(migrated_database, folder)
-    server = start_registry(folder)
+def versions(server_registry: Registry) -> Registry:
+    """MLflow's server, with four published versions of one model."""
     for _ in range(4):
-        log_version(server.url, NAME)
-    yield folder, server
-    server.stop()
+        log_version(server_registry.tracking_uri, NAME)
+    return server_registry
 
 
 @pytest.fixture
-def registry(places: tuple[Path, LiveServer]) -> str:
+def registry(versions: Registry) -> str:
     """The server's address, version 1 promoted."""
-    promote(places[1].url, NAME, "1")
-    return places[1].url
+    promote(versions.tracking_uri, NAME, "1")
+    return versions.tracking_uri
 
 
 Follow = Callable[..., LiveServer]
@@ -204,10 +196,10 @@ def repair(root: Path) -> None:
 
 
 def test_a_version_that_does_not_load_is_refused_and_the_one_before_serves_on(
-    places: tuple[Path, LiveServer], registry: str, start: Follow
+    versions: Registry, registry: str, start: Follow
 ) -> None:
     version = log_version(registry, NAME)
-    root = damage(places[0], registry, NAME, version)
+    root = damage(versions.folder, registry, NAME, version)
     server = start()
     with under_load(server):
         promote(registry, NAME, version)
@@ -225,10 +217,10 @@ def test_a_version_that_does_not_load_is_refused_and_the_one_before_serves_on(
 
 
 def test_a_refusal_ends_with_the_promotion_that_caused_it(
-    places: tuple[Path, LiveServer], registry: str, start: Follow
+    versions: Registry, registry: str, start: Follow
 ) -> None:
     version = log_version(registry, NAME)
-    damage(places[0], registry, NAME, version)
+    damage(versions.folder, registry, NAME, version)
     server = start()
     promote(registry, NAME, version)
     assert wait_until(lambda: refused(server) is not None, 20)
@@ -260,25 +252,19 @@ def test_other_labels_take_over_only_where_they_may(
 
 
 def test_a_registry_that_is_away_is_asked_again_until_it_is_back(
-    migrated_database: Path, start: Follow, tmp_path: Path
+    registry: str, start: Follow
 ) -> None:
-    shutil.copy(migrated_database, tmp_path)
-    port = free_port()
-    registry = start_registry(tmp_path, port)
-    for _ in range(2):
-        log_version(registry.url, "away")
-    promote(registry.url, "away", "1")
-    server = start(registry.url, "away")
+    with front(registry) as listening:
+        server = start(listening.url)
+    port = int(listening.url.rpartition(":")[2])
     with under_load(server):
-        registry.stop()
         time.sleep(2)
         assert server.request("/models/refresh", {}).status == 503
-        registry = start_registry(tmp_path, port)
-        promote(registry.url, "away", "2")
-        assert wait_until(lambda: served(server) == "2", 15)
+        promote(registry, NAME, "2")
+        with front(registry, port=port):
+            assert wait_until(lambda: served(server) == "2", 15)
     told = [r for r in server.records() if "registry does not say" in r["message"]]
     assert len(told) == 1
-    registry.stop()
 
 
 @pytest.mark.parametrize("how", ["fails", "is slow", "drips", "is cut short"])

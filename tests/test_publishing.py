@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ from function.model.folders import Sourced
 from function.model.sources import Stages, from_registry
 from function.registry import published
 from function.settings import Settings
-from tests.conftest import ROOT, clean_environ, modules_after, start_mlflow_server
+from tests.conftest import ROOT, clean_environ, modules_after
 from tests.fronts import front
-from tests.processes import LiveServer, Reply, free_port
-from tests.registry import strings_pipeline, text_signature, training_data
+from tests.processes import Reply
+from tests.registry import Registry, strings_pipeline, text_signature, training_data
 from tests.warm import run_python
 
 TEXT = "I love it"
@@ -42,28 +42,16 @@ def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
-def places(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, LiveServer]]:
-    """A folder with MLflow's database and artifacts, and the server in front of them."""
-    folder = tmp_path_factory.mktemp("publishing")
-    shutil.copy(migrated_database, folder)
-    server = start_mlflow_server(folder, free_port())
-    yield folder, server
-    server.stop()
-
-
 Register = Callable[..., str]
 
 
 @pytest.fixture
-def register(places: tuple[Path, LiveServer], request: pytest.FixtureRequest) -> Register:
+def register(server_registry: Registry, request: pytest.FixtureRequest) -> Register:
     """Log and register a model under the test's own name; its models:/NAME/1."""
     name = f"{request.node.name[:60]}".replace("[", "-").replace("]", "").replace("/", "-")
 
     def log(model: Any = None, publish: bool = False) -> str:
-        mlflow.set_tracking_uri(places[1].url)
+        mlflow.set_tracking_uri(server_registry.tracking_uri)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with mlflow.start_run():
@@ -86,8 +74,8 @@ def load(tracking_uri: str, model_uri: str) -> tuple[Sourced, Stages]:
     return from_registry(Settings(tracking_uri, model_uri), stages), stages
 
 
-def compile_(places: tuple[Path, LiveServer], *arguments: str) -> subprocess.CompletedProcess[str]:
-    environ = {**clean_environ(), "MLFLOW_TRACKING_URI": places[1].url}
+def compile_(server_registry: Registry, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environ = {**clean_environ(), "MLFLOW_TRACKING_URI": server_registry.tracking_uri}
     return run_python(["-m", "function.compile", *arguments], ROOT, environ)
 
 
@@ -104,17 +92,22 @@ def set_tag(uri: str, **changes: str) -> None:
     MlflowClient().set_model_version_tag(name, version, published.TAG, value)
 
 
-def folder_of(places: tuple[Path, LiveServer], uri: str) -> Path:
+def folder_of(server_registry: Registry, uri: str) -> Path:
     """Where the server keeps the published folder."""
     tag = tag_of(uri)
-    return places[0] / "artifacts" / tag["location"].partition(":/")[2].strip("/") / tag["path"]
+    return (
+        server_registry.folder
+        / "artifacts"
+        / tag["location"].partition(":/")[2].strip("/")
+        / tag["path"]
+    )
 
 
 def test_a_training_script_publishes_in_one_line_and_the_service_serves_it(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uri = register(publish=True)
-    found, stages = load(places[1].url, uri)
+    found, stages = load(server_registry.tracking_uri, uri)
     assert stages.not_published is None and stages.through_mlflow is None
     assert found.predictor.engine == "compiled"
     assert found.predictor.predict([TEXT])[0].label == "positive"
@@ -123,10 +116,10 @@ def test_a_training_script_publishes_in_one_line_and_the_service_serves_it(
 
 
 def test_the_tag_names_the_folder_its_digest_the_models_and_the_compilers_version(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     tag, folder = tag_of(uri := register(publish=True)), None
-    folder = folder_of(places, uri)
+    folder = folder_of(server_registry, uri)
     assert artifact.digest(folder) == tag["digest"]
     assert (folder / "SHA256SUMS").read_text() == tag["sums"]
     assert tag["compiled_by"] == function.__version__
@@ -136,13 +129,13 @@ def test_the_tag_names_the_folder_its_digest_the_models_and_the_compilers_versio
 
 
 def test_what_serves_a_published_model_is_the_standard_library(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uri = register(publish=True)
     script = (
         "from function.settings import Settings\n"
         "from function.model.sources import Stages, from_registry\n"
-        f"found = from_registry(Settings({places[1].url!r}, {uri!r}), Stages())\n"
+        f"found = from_registry(Settings({server_registry.tracking_uri!r}, {uri!r}), Stages())\n"
         f"assert found.predictor.predict([{TEXT!r}])[0].label == 'positive'\n"
     )
     loaded = modules_after(script)
@@ -151,7 +144,7 @@ def test_what_serves_a_published_model_is_the_standard_library(
 
 
 def test_from_the_database_itself_it_is_served_too(
-    places: tuple[Path, LiveServer], tmp_path: Path, migrated_database: Path
+    server_registry: Registry, tmp_path: Path, migrated_database: Path
 ) -> None:
     shutil.copy(migrated_database, tmp_path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
@@ -174,9 +167,9 @@ def test_from_the_database_itself_it_is_served_too(
 
 
 def test_a_version_of_a_runs_artifacts_is_published_among_them(
-    places: tuple[Path, LiveServer], tmp_path: Path
+    server_registry: Registry, tmp_path: Path
 ) -> None:
-    mlflow.set_tracking_uri(places[1].url)
+    mlflow.set_tracking_uri(server_registry.tracking_uri)
     mlflow.sklearn.save_model(strings_pipeline(), tmp_path / "m", pip_requirements=[])
     with mlflow.start_run() as run:
         mlflow.log_artifacts(str(tmp_path / "m"), "model")
@@ -185,44 +178,44 @@ def test_a_version_of_a_runs_artifacts_is_published_among_them(
     source = f"{run.info.artifact_uri}/model"
     client.create_model_version("of-a-run", source, run.info.run_id)
     function.publish("models:/of-a-run/1")
-    found, stages = load(places[1].url, "models:/of-a-run/1")
+    found, stages = load(server_registry.tracking_uri, "models:/of-a-run/1")
     assert stages.not_published is None and stages.through_mlflow is None
     assert found.predictor.predict([TEXT])[0].label == "positive"
 
 
 def test_publishing_again_does_nothing_and_says_so(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uri = register(publish=True)
     before = tag_of(uri)
-    ended = compile_(places, uri, "--publish")
+    ended = compile_(server_registry, uri, "--publish")
     assert ended.returncode == 0 and "is published already" in ended.stderr
     assert tag_of(uri) == before
-    (folder_of(places, uri) / "vectorizer.0").write_bytes(b"damaged")
-    ended = compile_(places, uri, "--publish")
+    (folder_of(server_registry, uri) / "vectorizer.0").write_bytes(b"damaged")
+    ended = compile_(server_registry, uri, "--publish")
     assert ended.returncode == 0 and "published already" not in ended.stderr, ended.stderr
-    assert load(places[1].url, uri)[1].not_published is None
+    assert load(server_registry.tracking_uri, uri)[1].not_published is None
 
 
 def test_texts_of_ones_own_are_compared_before_anything_is_published(
-    places: tuple[Path, LiveServer], register: Register, tmp_path: Path
+    server_registry: Registry, register: Register, tmp_path: Path
 ) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("lovely\nnever again\n")
-    ended = compile_(places, register(), "--publish", "--verify", str(texts))
+    ended = compile_(server_registry, register(), "--publish", "--verify", str(texts))
     assert ended.returncode == 0
     assert "2 of 2 labels equal" in ended.stderr
 
 
 def test_every_version_that_an_alias_names_is_published(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uris = [register() for _ in range(3)]
     name = uris[0].removeprefix("models:/").partition("/")[0]
     client = MlflowClient()
     client.set_registered_model_alias(name, "champion", "1")
     client.set_registered_model_alias(name, "challenger", "3")
-    ended = compile_(places, "--publish", "--all-aliases", name)
+    ended = compile_(server_registry, "--publish", "--all-aliases", name)
     assert ended.returncode == 0, ended.stderr
     given = [published.TAG in client.get_model_version(name, v).tags for v in ("1", "2", "3")]
     assert given == [True, False, True]
@@ -230,7 +223,7 @@ def test_every_version_that_an_alias_names_is_published(
 
 
 def test_of_several_versions_the_one_that_cannot_be_published_is_named_and_the_others_are(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     texts, labels = training_data()
     hashed = make_pipeline(HashingVectorizer(n_features=500), LogisticRegression())
@@ -238,7 +231,7 @@ def test_of_several_versions_the_one_that_cannot_be_published_is_named_and_the_o
     name = uris[0].removeprefix("models:/").partition("/")[0]
     for version in ("1", "2"):
         MlflowClient().set_registered_model_alias(name, f"v{version}-alias", version)
-    ended = compile_(places, "--publish", "--all-aliases", name)
+    ended = compile_(server_registry, "--publish", "--all-aliases", name)
     assert ended.returncode == 1
     assert "version 1 cannot be published" in ended.stderr
     assert published.TAG in MlflowClient().get_model_version(name, "2").tags
@@ -268,16 +261,16 @@ def test_arguments_that_do_not_go_together_are_named(arguments: list[str], told:
     ],
 )
 def test_what_is_not_there_is_named(
-    places: tuple[Path, LiveServer], arguments: list[str], told: str
+    server_registry: Registry, arguments: list[str], told: str
 ) -> None:
-    ended = compile_(places, *arguments)
+    ended = compile_(server_registry, *arguments)
     assert ended.returncode == 1 and told in ended.stderr
 
 
 def test_a_model_that_is_not_registered_cannot_be_published(
-    places: tuple[Path, LiveServer],
+    server_registry: Registry,
 ) -> None:
-    mlflow.set_tracking_uri(places[1].url)
+    mlflow.set_tracking_uri(server_registry.tracking_uri)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with mlflow.start_run():
@@ -336,14 +329,14 @@ def outside(folder: Path, uri: str) -> None:
     ],
 )
 def test_a_publication_that_does_not_fit_is_not_served_and_the_log_says_why(
-    places: tuple[Path, LiveServer],
+    server_registry: Registry,
     register: Register,
     damage: Callable[[Path, str], None],
     reason: str,
 ) -> None:
     uri = register(publish=True)
-    damage(folder_of(places, uri), uri)
-    found, stages = load(places[1].url, uri)
+    damage(folder_of(server_registry, uri), uri)
+    found, stages = load(server_registry.tracking_uri, uri)
     assert reason in str(stages.not_published) and stages.not_published
     assert found.predictor.engine == "compiled"  # from the original, as ever
     assert found.predictor.predict([TEXT])[0].label == "positive"
@@ -351,9 +344,9 @@ def test_a_publication_that_does_not_fit_is_not_served_and_the_log_says_why(
 
 
 def test_a_version_that_is_not_published_is_served_as_ever(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
-    found, stages = load(places[1].url, register())
+    found, stages = load(server_registry.tracking_uri, register())
     assert stages.not_published == f"no compiled folder of format {published.KIND} is published" + (
         " for it"
     )
@@ -361,45 +354,48 @@ def test_a_version_that_is_not_published_is_served_as_ever(
 
 
 def test_formats_stand_side_by_side(
-    places: tuple[Path, LiveServer], register: Register, monkeypatch: pytest.MonkeyPatch
+    server_registry: Registry, register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uri = register()
     name, version = uri.removeprefix("models:/").split("/")
     of_another = published.TAG.replace(published.KIND, "9-little")
     MlflowClient().set_model_version_tag(name, version, of_another, '{"digest": "0"}')
     function.publish(uri)
-    assert load(places[1].url, uri)[1].not_published is None
+    assert load(server_registry.tracking_uri, uri)[1].not_published is None
     assert MlflowClient().get_model_version(name, version).tags[of_another] == '{"digest": "0"}'
 
 
 def test_the_originals_way_does_not_fetch_what_was_compiled_from_it(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uri = register(publish=True)
     no_json(Path(), uri)
-    with front(places[1].url) as listening:
+    with front(server_registry.tracking_uri) as listening:
         load(listening.url, uri)
     assert not [asked.path for asked in listening.asked if "/compiled" in asked.path]
 
 
 def test_a_server_that_fails_half_way_is_no_reason_to_serve_anything_else(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     uri = register(publish=True)
 
     def cut_short(path: str) -> Reply | None:
         return Reply(200, {"Content-Length": "99999999"}, b"half") if "vectorizer" in path else None
 
-    with front(places[1].url, cut_short) as listening:
+    with front(server_registry.tracking_uri, cut_short) as listening:
         found, stages = load(listening.url, uri)
     assert stages.through_mlflow == "an answer was cut short"
     assert found.predictor.predict([TEXT])[0].label == "positive"
 
 
 def test_another_model_of_the_same_shape_is_another_folder(
-    places: tuple[Path, LiveServer], register: Register
+    server_registry: Registry, register: Register
 ) -> None:
     first, second = register(publish=True), register(strings_pipeline(MultinomialNB()), True)
     assert tag_of(first)["digest"] != tag_of(second)["digest"]
-    answers = [load(places[1].url, uri)[0].predictor.predict([TEXT])[0] for uri in (first, second)]
+    answers = [
+        load(server_registry.tracking_uri, uri)[0].predictor.predict([TEXT])[0]
+        for uri in (first, second)
+    ]
     assert answers[0].confidence != answers[1].confidence
