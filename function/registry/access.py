@@ -11,8 +11,7 @@ import os
 import re
 import sys
 from binascii import b2a_base64  # base64 itself imports what a start does without
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import ssl
@@ -46,6 +45,7 @@ _KNOWN_SETTINGS = {
     "MLFLOW_EXPERIMENT_NAME",
     "MLFLOW_LOGGING_LEVEL",
 }
+_PLAIN_SERVER = re.compile(r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?((?:/[A-Za-z0-9._-]*)*)")
 _CREDENTIAL_FILES = ("~/.mlflow/credentials", "~/.netrc", "~/_netrc")
 _PLUGINS = (
     b"[mlflow.request_header_provider]",
@@ -67,10 +67,37 @@ class NotThere(NeedsMlflow):
     """The server has nothing there (404)."""
 
 
-def refuse_unknown_settings(server: SplitResult) -> None:
-    """Raise NeedsMlflow, with the reason, where the server is to be asked as only mlflow can."""
-    if server.scheme not in ("http", "https") or not server.hostname:
+class Server(NamedTuple):
+    """A tracking URI's parts, as urllib.parse.SplitResult names them."""
+
+    scheme: str
+    hostname: str
+    port: int | None
+    path: str
+    query: str = ""
+    fragment: str = ""
+    username: str | None = None
+    password: str | None = None
+
+
+def server(tracking_uri: str) -> Server:
+    """The server that is to be asked; NeedsMlflow where it is none."""
+    if plain := _PLAIN_SERVER.fullmatch(tracking_uri):
+        scheme, host, port, path = plain.groups("")
+        return Server(scheme, host.lower(), int(port) if port else None, path)
+    from urllib.parse import urlsplit  # a twentieth of a start, and its parser of IP addresses
+
+    parts = urlsplit(tracking_uri)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise NeedsMlflow("MLFLOW_TRACKING_URI is no http(s) URL")
+    return Server(
+        *(parts.scheme, parts.hostname, parts.port, parts.path, parts.query, parts.fragment),
+        *(parts.username, parts.password),
+    )
+
+
+def refuse_unknown_settings(server: Server) -> None:
+    """Raise NeedsMlflow, with the reason, where the server is to be asked as only mlflow can."""
     if server.query or server.fragment:
         raise NeedsMlflow("MLFLOW_TRACKING_URI has a query")
     for name in sorted(os.environ):
@@ -89,10 +116,12 @@ def refuse_unknown_settings(server: SplitResult) -> None:
         raise NeedsMlflow("a plugin of mlflow is installed")
 
 
-def credentials(server: SplitResult) -> dict[str, str]:
+def credentials(server: Server) -> dict[str, str]:
     """The Authorization header: requests has a URL's own user come before mlflow's settings."""
     given = os.environ.get
     if server.username is not None and server.password is not None:
+        from urllib.parse import unquote
+
         pair = f"{unquote(server.username)}:{unquote(server.password)}"
         if pair != ":":
             return _basic(pair.encode("latin-1"))
@@ -137,13 +166,13 @@ def _limit(name: str) -> str:
     return os.environ.get(name, FAIL_SOON[name])
 
 
-def _is_behind_a_proxy(server: SplitResult) -> bool:
+def _is_behind_a_proxy(server: Server) -> bool:
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return False
     from urllib.request import getproxies, proxy_bypass  # a tenth of a start without a proxy
 
     is_named = bool(getproxies().keys() & {server.scheme, "all"})
-    return is_named and not proxy_bypass(server.hostname or "")
+    return is_named and not proxy_bypass(server.hostname)
 
 
 def _has_plugins() -> bool:

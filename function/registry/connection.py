@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 from function import __version__
 from function.errors import ModelLoadError, RegistryAway
@@ -20,6 +19,7 @@ from function.registry.access import NeedsMlflow, NotThere, ServerBroken
 from function.registry.failures import UNREACHABLE
 from function.registry.http1 import Answer, BrokenAnswer, HttpConnection
 
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9_.-]+)*")
 
 
@@ -31,14 +31,14 @@ class Connection:
     """
 
     def __init__(self, tracking_uri: str) -> None:
-        parts = urlsplit(tracking_uri)
+        parts = access.server(tracking_uri)
         access.refuse_unknown_settings(parts)
         self._prefix = parts.path.removesuffix("/")
         agent = f"sentiment-function/{__version__}"
         self._headers = {"User-Agent": agent, **access.credentials(parts)}
         tls = access.tls() if parts.scheme == "https" else None
         port = parts.port or (443 if tls else 80)
-        self._http = HttpConnection(parts.hostname or "", port, access.timeout_seconds(), tls)
+        self._http = HttpConnection(parts.hostname, port, access.timeout_seconds(), tls)
         self._hung_up = False
 
     def close(self) -> None:
@@ -51,7 +51,7 @@ class Connection:
 
     def get(self, path: str, /, **query: str | int) -> dict[str, Any]:
         """The JSON object that GET ``path`` answers."""
-        with self._answer("GET", path, f"?{urlencode(query)}" if query else "") as answer:
+        with self._answer("GET", path, _encoded(query)) as answer:
             return _object(answer)
 
     def post(self, path: str, question: dict[str, Any]) -> dict[str, Any]:
@@ -111,6 +111,15 @@ class Connection:
                 raise RegistryAway(UNREACHABLE, str(exc)) from exc
         if self._hung_up:
             raise ModelLoadError("The load was given up.")
+
+
+def _encoded(query: Mapping[str, str | int]) -> str:
+    """The query of a URL, with its question mark."""
+    if not all(map(_PLAIN_VALUE.fullmatch, map(str, query.values()))):
+        from urllib.parse import urlencode
+
+        return f"?{urlencode(query)}"
+    return "?" + "&".join(f"{name}={value}" for name, value in query.items())
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from hashlib import sha256
 from typing import NamedTuple
 
 from function.compiled.files import FORMAT
@@ -55,7 +54,7 @@ def publication(
     location: str, sums: bytes, model_digest: str, files: Mapping[str, int], by: str
 ) -> Publication:
     """What is to be published, of a folder with these sums made from a model of these files."""
-    digest = sha256(sums).hexdigest()
+    digest = _sha256(sums)
     path = f"{FOLDER}/{KIND}-{digest[:12]}"
     return Publication(
         location, path, digest, sums.decode(), model_digest, listing_digest(files), by
@@ -73,7 +72,7 @@ def find(lineage: Lineage) -> Publication:
         raise NotPublished(f"its tag {TAG} cannot be read") from None
     if not all(isinstance(value, str) for value in found):
         raise NotPublished(f"its tag {TAG} cannot be read")
-    if sha256(found.sums.encode()).hexdigest() != found.digest:
+    if _sha256(found.sums.encode()) != found.digest:
         raise NotPublished(f"its tag {TAG} contradicts itself: the digest is not that of the sums")
     if (lineage.model_id or lineage.run_id) not in found.location.split("/"):
         raise NotPublished(f"its tag {TAG} names another model's artifacts")
@@ -93,7 +92,13 @@ def listing_digest(files: Mapping[str, int]) -> str:
     """Of the names and sizes of a model's own files; published folders beside them do not count."""
     lines = (f"{size} {path}\n" for path, size in sorted(files.items()))
     own = (line for line in lines if not line.partition(" ")[2].startswith(f"{FOLDER}/"))
-    return sha256("".join(own).encode()).hexdigest()
+    return _sha256("".join(own).encode())
+
+
+def _sha256(content: bytes) -> str:
+    from hashlib import sha256  # OpenSSL takes longer to load than the first question to be put
+
+    return sha256(content).hexdigest()
 
 
 class PublishedFiles:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from function.registry.access import NeedsMlflow
 from function.registry.connection import Connection
@@ -132,10 +131,11 @@ class TrackingServer:
 
 def _root(location: str) -> str:
     """A folder's path within the artifact store; only the tracking server's own is asked."""
-    parts = urlsplit(location)
-    root = parts.path.strip("/")
-    if parts.scheme != "mlflow-artifacts" or parts.netloc or not root:
-        raise NeedsMlflow(f"the files are in {parts.scheme or 'a folder'}, not behind the server")
+    scheme, _, path = location.partition(":")
+    root = path.strip("/")
+    if scheme != "mlflow-artifacts" or path.startswith("//") or not root:
+        place = scheme if root else "a folder"
+        raise NeedsMlflow(f"the files are in {place}, not behind the server")
     return root
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from function.errors import ModelLoadError
 
@@ -106,6 +105,7 @@ def local_path(uri: str) -> Path | None:
     kind = scheme(uri)
     if kind not in ("", "file"):
         return None
+    from urllib.parse import unquote, urlsplit
     from urllib.request import url2pathname
 
     if not kind:
@@ -117,6 +117,8 @@ def local_path(uri: str) -> Path | None:
 
 def last_name(uri: str) -> str:
     """What a folder or an artifact URI is called: its last part, without query and slashes."""
+    from urllib.parse import urlsplit
+
     folder = local_path(uri)
     return folder.name if folder else urlsplit(uri).path.rstrip("/").rpartition("/")[2]
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from tests.benchmarks.model import Model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).resolve().parent / "peers"
+PUBLISHED, ALIAS = "published", "champion"
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,26 @@ def function_bundle(site: Site) -> list[str]:
 def compile_and_bundle(site: Site) -> None:
     """The model, and the start in one file, as the Dockerfile does."""
     compile_model(site)
+    _bundle(site)
+
+
+def publish_and_bundle(site: Site) -> None:
+    """The model in a registry of its own, published, and the start in one file."""
+    for path in (site.folder / "published.db", site.folder / "artifacts"):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    with publishing_registry(site, site.folder / "publishing.log") as registry:
+        publish_again(site, registry)
+    _bundle(site)
+
+
+def publish_again(site: Site, registry: dict[str, str]) -> None:
+    """One more version of the model in that registry, published and promoted."""
+    command = [sys.executable, "-m", "tests.benchmarks.publish", site.model.files, PUBLISHED, ALIAS]
+    environment = {**registry, "PYTHONPATH": str(REPOSITORY)}
+    progress.run("logging the model again, and publishing it", command, environment)
+
+
+def _bundle(site: Site) -> None:
     command = [str(site.python), "-m", "function.bundle", str(site.folder / "serve.pyc")]
     progress.run("writing the bundle", command, {"PYTHONPATH": str(REPOSITORY)})
 
@@ -169,6 +191,10 @@ def sqlite_environment(site: Site) -> dict[str, str]:
     return {**_own_environment(site), **registry}
 
 
+def published_environment(site: Site) -> dict[str, str]:
+    return {**_own_environment(site), "MODEL_URI": f"models:/{PUBLISHED}@{ALIAS}"}
+
+
 def _own_environment(site: Site) -> dict[str, str]:
     return {**allocators(), "HOST": servers.HOST, "PORT": str(site.port)}
 
@@ -182,15 +208,47 @@ def allocators() -> dict[str, str]:
 @contextmanager
 def registry_server(site: Site, log: Path) -> Iterator[dict[str, str]]:
     """An ``mlflow server`` in front of that database; the environment that points to it."""
+    name, version = site.model.model_uri.removeprefix("models:/").split("/")
+    asked = f"/api/2.0/mlflow/model-versions/get?name={name}&version={version}"
+    store = ("--backend-store-uri", site.model.tracking_uri)
+    with _mlflow_server(site, log, str(site.python), store, asked) as registry:
+        yield registry
+
+
+@contextmanager
+def published_registry(site: Site, log: Path) -> Iterator[dict[str, str]]:
+    """As ``publishing_registry``, and it has been asked for all of that before: a registry runs for
+    weeks, and its first answers take several times as long."""
+    from function.model.sources import Stages, from_registry
+    from function.settings import Settings
+
+    with publishing_registry(site, log) as registry:
+        for _ in range(3):
+            found = Settings(registry["MLFLOW_TRACKING_URI"], f"models:/{PUBLISHED}@{ALIAS}")
+            from_registry(found, Stages())
+        yield registry
+
+
+@contextmanager
+def publishing_registry(site: Site, log: Path) -> Iterator[dict[str, str]]:
+    """An ``mlflow server`` in front of the registry where the model is published, artifacts and
+    all; its own packages are not those of who serves the model."""
+    store = (
+        *("--backend-store-uri", f"sqlite:///{site.folder}/published.db"),
+        *("--artifacts-destination", str(site.folder / "artifacts")),
+    )
+    with _mlflow_server(site, log, sys.executable, store, "/health") as registry:
+        yield registry
+
+
+@contextmanager
+def _mlflow_server(
+    site: Site, log: Path, python: str, store: tuple[str, ...], asked: str
+) -> Iterator[dict[str, str]]:
     door = replace(site, port=servers.free_port())
-    command = [
-        *(str(site.python), "-m", "mlflow", "server", *door.address),
-        *("--workers", "1", "--backend-store-uri", site.model.tracking_uri),
-    ]
+    command = [python, "-m", "mlflow", "server", *door.address, "--workers", "1", *store]
     # Without the seven processes that it starts for jobs of its own.
     environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    name, version = site.model.model_uri.removeprefix("models:/").split("/")
     url = f"http://{servers.HOST}:{door.port}"
-    asked = f"{url}/api/2.0/mlflow/model-versions/get?name={name}&version={version}"
-    with servers.beside(command, environment, site.folder, log, asked):
+    with servers.beside(command, environment, site.folder, log, url + asked):
         yield {"MLFLOW_TRACKING_URI": url}

@@ -27,6 +27,16 @@ Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
 # What users install; this interpreter has pytest too, which skops imports where it can.
 OWN = locked(REPOSITORY / "requirements.txt")
+# What the images without MLflow have.
+SLIM = tuple(
+    version_here(package, otherwise)
+    for package, otherwise in (
+        ("httptools", "0.8.0"),
+        ("functions-framework", "3.10.2"),
+        ("flask", "3.1.3"),
+        ("pydantic", "2.12.5"),
+    )
+)
 _SKLEARN = (version_here("scikit-learn", "1.9.1"), version_here("skops", "0.16.0"))
 # 3.18.0 wants an mlflow-skinny 3.18.0, which is not to be had.
 _MODEL = (version_here("mlflow", "3.17.2"), *_SKLEARN)
@@ -117,6 +127,13 @@ COMPETITORS = (
         **{**_COMPILED, **_UNBUILT},
     ),
     _ours("compiled-gunicorn", "this project, compiled (gunicorn)", _GUNICORN, **_COMPILED),
+    _ours(
+        *("registry-published", "this project, registry, published", _BUNDLE),
+        requirements=SLIM,
+        environment=commands.published_environment,
+        prepare=commands.publish_and_bundle,
+        beside=commands.published_registry,
+    ),
     _ours("registry", "this project, registry", _SERVE, **_REGISTRY),
     _ours("registry-gunicorn", "this project, registry (gunicorn)", _GUNICORN, **_REGISTRY),
     _ours("registry-sqlite", "this project, registry (sqlite file)", _SERVE, **_SQLITE),

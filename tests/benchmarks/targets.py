@@ -63,6 +63,7 @@ def _against(row: Row | None, other: Row | None, metric: str) -> float | None:
 
 def _cold_start(summary: Summary) -> Iterator[Target]:
     compiled, registry = summary.row("compiled"), summary.row("registry")
+    published = summary.row("registry-published")
     metric = "cold_start_s"
     best, hello = summary.best_server(metric), summary.row(_HELLO)
     for title, bound, limit, measured in (
@@ -73,6 +74,10 @@ def _cold_start(summary: Summary) -> Iterator[Target]:
             _against(compiled, summary.row("fastapi-onnx"), metric),
         ),
         ("registry: times the best peer's", "at most", 1, _against(best, registry, metric)),
+        (
+            *("registry, published: times the built-in model's", "at most", 1.4),
+            _against(compiled, published, metric),
+        ),
     ):
         yield Target(f"cold start, {title}", bound, limit, " x", measured)
 
@@ -113,6 +118,9 @@ def _memory(summary: Summary) -> Iterator[Target]:
         smaller = _against(compiled, summary.best_server(metric), metric)
         title = f"memory {when}: smaller than the lightest peer's"
         yield Target(title, "at least", 5, " x", smaller)
+    title = "memory after load, registry, published: times the built-in model's"
+    published = _against(compiled, summary.row("registry-published"), "memory_loaded_mb")
+    yield Target(title, "at most", 1.1, " x", published)
     growth = compiled.growth_percent if compiled else None
     yield Target("memory growth over the requests", "at most", 2, " %", growth)
     title = "memory growth over the long run, after its first 50,000 requests"
