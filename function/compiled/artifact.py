@@ -22,8 +22,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
-from hashlib import sha256
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
@@ -37,6 +36,7 @@ from function.compiled.files import (
     Folder,
     damaged,
     read_sums,
+    sha256_of,
 )
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
@@ -69,7 +69,7 @@ def load(
     raw = files.read(MANIFEST)
     facts = _parse_manifest(files.named, raw)
     sums = read_sums(files.named, files.read(SUMS))
-    _check(files.named, MANIFEST, [raw], sums)
+    _check(files.named, MANIFEST, sha256_of([raw]), sums)
     try:
         with garbage.collection_paused():
             manifest.check(facts)
@@ -82,7 +82,7 @@ def load(
 def digest(directory: str | Path) -> str:
     """Return the SHA-256 of the folder's SHA256SUMS, and so of everything in it: what `save`
     returned. Raises CompiledModelError where there is no such file."""
-    return sha256(Folder(directory).read(SUMS)).hexdigest()
+    return sha256_of([Folder(directory).read(SUMS)])
 
 
 def _build(
@@ -109,8 +109,8 @@ def _load_vectorizer(
 ) -> Vectorizer:
     kind, name = spec.pop("vocabulary"), f"{VECTORIZER}.{position}"
     sizes = [spec["sizes"][part] for part in PARTS[kind]]
-    *contents, rest = place.read_parts(name, sizes)
-    _check(place.named, name, [*contents, rest], sums)
+    (*contents, rest), digest = place.read_parts(name, sizes)
+    _check(place.named, name, digest, sums)
     if rest or sum(map(len, contents)) != sum(sizes):
         raise ValueError(f"sizes: {spec['sizes']} are not those of {name}")
     del spec["sizes"]
@@ -149,13 +149,10 @@ def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     return facts
 
 
-def _check(folder: str, name: str, parts: Iterable[bytes], sums: Mapping[str, str]) -> None:
+def _check(folder: str, name: str, digest: str, sums: Mapping[str, str]) -> None:
     if name not in sums:
         raise damaged(f"{folder}/{SUMS}", f"it has no checksum for {name}")
-    found = sha256()
-    for part in parts:
-        found.update(part)
-    if found.hexdigest() != sums[name]:
+    if digest != sums[name]:
         raise damaged(
             f"{folder}/{name}", f"its content is not what {SUMS} says: cut short or edited"
         )

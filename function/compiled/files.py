@@ -32,9 +32,9 @@ class Files(Protocol):
     def read(self, name: str) -> bytes:
         """The whole file; raises CompiledModelError where it cannot be read."""
 
-    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
         """The same in parts of these sizes, and whatever there is beyond them; the last ones are
-        shorter where the file is."""
+        shorter where the file is. And its SHA-256, which is reckoned while the file arrives."""
 
 
 class Folder:
@@ -44,18 +44,30 @@ class Folder:
         self.named = os.fspath(directory)
 
     def read(self, name: str) -> bytes:
-        return self.read_parts(name, ())[0]
+        (content,), _ = self.read_parts(name, ())
+        return content
 
-    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
         try:
             with open(f"{self.named}/{name}", "rb") as file:
                 largest = os.fstat(file.fileno()).st_size  # what is asked for is set aside first
-                return [*(file.read(min(size, largest)) for size in sizes), file.read()]
+                parts = [*(file.read(min(size, largest)) for size in sizes), file.read()]
         except FileNotFoundError as exc:
             raise damaged(f"{self.named}/{name}", "no such file") from exc
         except OSError as exc:
             problem = f"{exc.strerror}; check its permissions"
             raise CompiledModelError(f"{self.named}/{name}: {problem}") from exc
+        return parts, sha256_of(parts)
+
+
+def sha256_of(parts: Iterable[bytes]) -> str:
+    """Of the parts one after the other."""
+    from hashlib import sha256  # OpenSSL takes longer to load than a registry to be asked first
+
+    found = sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
 
 
 def read_sums(folder: str, raw: bytes) -> dict[str, str]:

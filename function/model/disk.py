@@ -129,15 +129,16 @@ class _Written:
         self._folder = folder
 
     def read(self, name: str) -> bytes:
-        return b"".join(self.read_parts(name, ()))
+        (content,), _ = self.read_parts(name, ())
+        return content
 
-    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
         if os.path.basename(name) != name:
             raise CompiledModelError(f"{self.named}/{name}: not the name of a file")
-        parts = self._files.read_parts(name, sizes)
+        parts, digest = self._files.read_parts(name, sizes)
         with open(os.path.join(self._folder, name), "wb") as file:
             file.writelines(parts)
-        return parts
+        return parts, digest
 
 
 def _size(folder: str) -> int:

@@ -152,7 +152,7 @@ class _Fetched:
         with self._stages.timed("download"):
             return self._files.read(name)
 
-    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
+    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
         with self._stages.timed("download"):
             return self._files.read_parts(name, sizes)
 

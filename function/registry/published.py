@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from function.compiled.files import FORMAT
+from function.compiled.files import FORMAT, sha256_of
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
@@ -54,7 +54,7 @@ def publication(
     location: str, sums: bytes, model_digest: str, files: Mapping[str, int], by: str
 ) -> Publication:
     """What is to be published, of a folder with these sums made from a model of these files."""
-    digest = _sha256(sums)
+    digest = sha256_of([sums])
     path = f"{FOLDER}/{KIND}-{digest[:12]}"
     return Publication(
         location, path, digest, sums.decode(), model_digest, listing_digest(files), by
@@ -72,7 +72,7 @@ def find(lineage: Lineage) -> Publication:
         raise NotPublished(f"its tag {TAG} cannot be read") from None
     if not all(isinstance(value, str) for value in found):
         raise NotPublished(f"its tag {TAG} cannot be read")
-    if _sha256(found.sums.encode()) != found.digest:
+    if sha256_of([found.sums.encode()]) != found.digest:
         raise NotPublished(f"its tag {TAG} contradicts itself: the digest is not that of the sums")
     if (lineage.model_id or lineage.run_id) not in found.location.split("/"):
         raise NotPublished(f"its tag {TAG} names another model's artifacts")
@@ -92,13 +92,7 @@ def listing_digest(files: Mapping[str, int]) -> str:
     """Of the names and sizes of a model's own files; published folders beside them do not count."""
     lines = (f"{size} {path}\n" for path, size in sorted(files.items()))
     own = (line for line in lines if not line.partition(" ")[2].startswith(f"{FOLDER}/"))
-    return _sha256("".join(own).encode())
-
-
-def _sha256(content: bytes) -> str:
-    from hashlib import sha256  # OpenSSL takes longer to load than the first question to be put
-
-    return sha256(content).hexdigest()
+    return sha256_of(line.encode() for line in own)
 
 
 class PublishedFiles:
@@ -111,8 +105,17 @@ class PublishedFiles:
     def read(self, name: str) -> bytes:
         return b"".join(self._ask(name))
 
-    def read_parts(self, name: str, sizes: Iterable[int]) -> list[bytes]:
-        return list(_split(self._ask(name), sizes))
+    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
+        from hashlib import sha256
+
+        found = sha256()
+
+        def told() -> Iterator[bytes]:
+            for piece in self._ask(name):
+                found.update(piece)
+                yield piece
+
+        return list(_split(told(), sizes)), found.hexdigest()
 
 
 def _split(pieces: Iterable[bytes], sizes: Iterable[int]) -> Iterator[bytes]:
