@@ -1,6 +1,8 @@
-# Two images from one file; README.md, "Container", has the commands.
+# Three images from one file; README.md, "Container", has the commands.
 #   registry (default)  loads MODEL_URI through MLflow on cold start
-#   compiled            has one model version built in: no MLflow, scikit-learn, pandas or numpy
+#   slim                serves what is published in the registry: no MLflow, scikit-learn, pandas or
+#                       numpy, and nothing of any model; MODEL_URI says which when it runs
+#   compiled            slim with one model version built in, which needs no registry
 ARG BASE=python:3.13-slim-trixie
 
 FROM ${BASE} AS base
@@ -85,6 +87,19 @@ COPY --from=code /app .
 RUN python -m function.bundle serve.pyc
 
 
+# The authorities that the base trusts are what an https registry is checked against: certifi, whose
+# list comes before them, is one of the packages of the registry image.
+FROM base AS slim
+LABEL org.opencontainers.image.title="sentiment-function" \
+      org.opencontainers.image.description="Text classifiers published in the MLflow Model Registry, served over HTTP" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=server-packages /opt/venv /opt/venv
+COPY --from=bundled-code /app /app
+EXPOSE 8080
+USER 65532:65532
+CMD ["python", "-I", "-S", "/app/serve.pyc"]
+
+
 # The model: compiled from MLflow, or the folder `model` of the build context as it is.
 FROM registry-packages AS model
 WORKDIR /app
@@ -115,17 +130,10 @@ RUN --mount=type=secret,id=mlflow_tracking_uri \
     cd /model && sha256sum --quiet --check SHA256SUMS
 
 
-FROM base AS compiled
-LABEL org.opencontainers.image.title="sentiment-function" \
-      org.opencontainers.image.description="One compiled text classifier, served over HTTP" \
-      org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=server-packages /opt/venv /opt/venv
-COPY --from=bundled-code /app /app
+FROM slim AS compiled
+LABEL org.opencontainers.image.description="One compiled text classifier, served over HTTP"
 COPY --from=model /model /app/model
 ENV COMPILED_MODEL=/app/model
-EXPOSE 8080
-USER 65532:65532
-CMD ["python", "-I", "-S", "/app/serve.pyc"]
 
 
 FROM base AS registry

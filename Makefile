@@ -3,6 +3,7 @@
 # make test-containers  builds the images and tests them; needs podman and buildah, or docker
 # make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
 # make image            the image that loads MODEL_URI from the registry when it starts
+# make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
 # make lock   refresh requirements.txt from pyproject.toml
 
@@ -16,7 +17,7 @@ DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
-.PHONY: run test test-containers bench image image-compiled lock clean
+.PHONY: run test test-containers bench image image-slim image-compiled lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -38,6 +39,9 @@ bench: $(VENV)/installed-test $(NATIVE)
 
 image:
 	$(DOCKER) build --target registry $(BUILD_ARGS) --tag $(IMAGE):registry .
+
+image-slim:
+	$(DOCKER) build --target slim $(BUILD_ARGS) --tag $(IMAGE):slim .
 
 # A build cannot label its own image with what it found out: a second, one-line build does.
 image-compiled:

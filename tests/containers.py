@@ -73,6 +73,10 @@ class Container:
         ended = self.engine.run_command("logs", self.name)
         return ended.stdout + ended.stderr
 
+    def records(self) -> list[dict[str, Any]]:
+        """What it logged so far; every line of it must be JSON."""
+        return [json.loads(line) for line in self.log().splitlines()]
+
     def terminate(self) -> None:
         """SIGTERM to process 1, as a kubelet does."""
         self.engine.run_command("kill", "--signal=TERM", self.name, check=True)

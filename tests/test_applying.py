@@ -96,6 +96,7 @@ def test_a_missing_default_is_a_refused_second_apply(path: str, config: Object) 
         ("compiled", "Service", f"{BASE}.ports.0.protocol"),
         ("compiled", "Service", "spec.traffic.0.latestRevision"),
         ("registry", "Service", "spec.traffic"),
+        ("slim", "Service", "spec.traffic"),
         ("kubernetes", "Deployment", f"{BASE}.imagePullPolicy"),
         ("kubernetes", "Deployment", f"{BASE}.readinessProbe.successThreshold"),
         ("kubernetes", "Deployment", f"{BASE}.livenessProbe.httpGet.scheme"),
@@ -174,10 +175,11 @@ def test_another_image_under_an_older_name_moves_no_traffic(states: dict[str, Ob
     assert cluster.traffic == {V1: 0, V2: 100}
 
 
-def test_another_image_without_a_name_is_a_new_revision() -> None:
+@pytest.mark.parametrize("overlay", ["registry", "slim"])
+def test_another_image_without_a_name_is_a_new_revision(overlay: str) -> None:
     cluster = Applied()
-    cluster.apply(service("registry"))
-    cluster.apply(with_image(service("registry"), "sentiment-function:other"))
+    cluster.apply(service(overlay))
+    cluster.apply(with_image(service(overlay), "sentiment-function:other"))
     assert len(cluster.revisions) == 2
     assert list(cluster.traffic.values()) == [100]
     assert list(cluster.traffic) == list(cluster.revisions)[1:]

@@ -1,4 +1,4 @@
-"""Both images, built and run by a real engine: size, lock-down, limits, cold start, shutdown.
+"""The images, built and run by a real engine: size, lock-down, limits, cold start, shutdown.
 
 The sizes count against the budgets of the README, the base image included where it says so.
 """
@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
+import function
 from tests.conftest import ROOT, clean_environ
 from tests.containers import LOCKED_DOWN, Container, Engine, first_prediction
+from tests.fronts import front, write_certificate
 from tests.processes import free_port, start_process
 from tests.registry import NAME, Registry, build_registry
 from tests.traffic import Traffic
@@ -107,7 +110,24 @@ def served(engine: Engine) -> str:
     return tag
 
 
-@pytest.fixture(params=["compiled", "served"])
+@pytest.fixture(scope="session")
+def slim(engine: Engine) -> str:
+    """The tag of the image that serves what is published."""
+    tag = "sentiment-test-slim:latest"
+    ended = engine.build(tag, "--target=slim")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return tag
+
+
+@pytest.fixture(scope="session")
+def published(registry_server: Registry) -> dict[str, str]:
+    """What a container is told of a model that is published in the registry."""
+    uri = registered(registry_server, "published")
+    function.publish(uri)
+    return {"MLFLOW_TRACKING_URI": registry_server.tracking_uri, "MODEL_URI": uri}
+
+
+@pytest.fixture(params=["compiled", "served", "slim"])
 def image(request: pytest.FixtureRequest) -> str:
     """Each image in turn."""
     tag: str = request.getfixturevalue(request.param)
@@ -143,6 +163,16 @@ def from_registry(registry: Registry) -> dict[str, str]:
     return {"MLFLOW_TRACKING_URI": registry.tracking_uri, "MODEL_URI": f"models:/{NAME}@champion"}
 
 
+def registered(registry: Registry, name: str) -> str:
+    """The registry's model under a name that has no tags yet; how an alias names it."""
+    client = MlflowClient(registry.tracking_uri)
+    client.create_registered_model(name)
+    source = f"models:/{registry.model_id}"
+    client.create_model_version(name, source, registry.run_id, model_id=registry.model_id)
+    client.set_registered_model_alias(name, "champion", "1")
+    return f"models:/{name}@champion"
+
+
 def predict(container: Container) -> Any:
     reply = container.server.request("/predict", {"text": "Absolutely wonderful, I love it"})
     assert reply.status == 200, reply.body
@@ -155,6 +185,12 @@ def test_compiled_adds_at_most_20_mb_to_its_base(engine: Engine, compiled: str) 
     assert whole - base <= 20
 
 
+def test_slim_adds_at_most_8_mb_to_its_base(engine: Engine, slim: str) -> None:
+    whole, base = engine.compressed_megabytes(slim), engine.compressed_megabytes(BASE)
+    print(f"slim: {whole:.1f} MB compressed, {whole - base:.1f} MB over its base")
+    assert whole - base <= 8
+
+
 def test_registry_is_at_most_150_mb(engine: Engine, served: str) -> None:
     whole, base = engine.compressed_megabytes(served), engine.compressed_megabytes(BASE)
     print(f"registry: {whole:.1f} MB compressed, {whole - base:.1f} MB over its base")
@@ -165,7 +201,7 @@ def test_images_say_how_they_start_and_as_whom(engine: Engine, image: str) -> No
     config = engine.inspect(image)["Config"]
     assert config["User"] == "65532:65532"
     bundled, module = ["-I", "-S", "/app/serve.pyc"], ["-m", "function.serve"]
-    assert config["Cmd"] == ["python", *(bundled if "compiled" in image else module)]
+    assert config["Cmd"] == ["python", *(module if "registry" in image else bundled)]
     assert not config.get("Entrypoint") and not config.get("Healthcheck")
     assert list(config["ExposedPorts"]) == ["8080/tcp"]
 
@@ -196,15 +232,27 @@ def test_secrets_leave_no_trace(
     assert manifest_seen and not any(needle in history for needle in needles)
 
 
-def test_the_compiled_image_has_no_heavy_package(engine: Engine, compiled: str) -> None:
+@pytest.mark.parametrize("name", ["compiled", "slim"])
+def test_an_image_without_mlflow_has_no_heavy_package(
+    engine: Engine, name: str, request: pytest.FixtureRequest
+) -> None:
     script = (
         "import importlib.util as u\n"
         f"print([name for name in {sorted(HEAVY)} if u.find_spec(name)])"
     )
-    assert engine.output_of(compiled, "python", "-c", script).strip() == "[]"
+    image = request.getfixturevalue(name)
+    assert engine.output_of(image, "python", "-c", script).strip() == "[]"
 
 
-def test_both_images_have_the_native_code(engine: Engine, image: str) -> None:
+def test_slim_has_no_model_and_names_none(engine: Engine, slim: str) -> None:
+    config = engine.inspect(slim)["Config"]
+    named = [entry.partition("=")[0] for entry in config["Env"]]
+    assert not {"COMPILED_MODEL", "MODEL_URI", "MLFLOW_TRACKING_URI"} & set(named)
+    assert not [label for label in config["Labels"] if label.startswith("org.mlflow.")]
+    assert engine.output_of(slim, "find", "/app", "-name", "manifest.json") == ""
+
+
+def test_all_images_have_the_native_code(engine: Engine, image: str) -> None:
     script = "from function.compiled import native; print(native._native)"
     assert "_native.abi3.so" in engine.output_of(image, "python", "-c", script)
 
@@ -284,6 +332,73 @@ def test_compiled_serves_locked_down_in_128_mib_with_nothing_to_write(
 
 
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
+def test_slim_serves_what_is_published_locked_down_in_128_mib_with_nothing_to_write(
+    engine: Engine,
+    slim: str,
+    published: dict[str, str],
+    start: Callable[..., Container],
+    user: str,
+) -> None:
+    limits = ["--memory=128m", "--memory-swap=128m", "--cpus=1"]
+    options = [user, *nothing_writable(engine), *limits]
+    container = start(slim, *options, **published)
+    container.wait_until_predicting()
+    # Neither what a request that is refused takes, nor what a registry over TLS does.
+    mapped = Path(f"/proc/{container.state['Pid']}/maps").read_text()
+    assert "_native" in mapped and not re.search(r"pydantic|/_ssl\.|libssl", mapped)
+    assert predict(container)["sentiment"] == "positive"
+    info = container.server.request("/models/info").json
+    assert (info["engine"], info["version"], info["native"]) == ("compiled", "1", True)
+    traffic = Traffic(container.port, clients=32).start()
+    time.sleep(2)
+    assert traffic.stop().lost == [] and set(traffic.statuses) == {200}
+    print(f"slim after {traffic.answered} requests: {container.memory_megabytes():.0f} MB")
+    assert container.state["Running"] and not container.state["OOMKilled"]
+    assert container.memory_megabytes() < 110
+    (loaded,) = [r for r in container.records() if r["message"] == "model loaded"]
+    assert not loaded.keys() & {"not_published", "through_mlflow"}
+
+
+def test_slim_says_what_publishes_a_model_and_serves_it_once_it_is(
+    engine: Engine, slim: str, registry_server: Registry, start: Callable[..., Container]
+) -> None:
+    uri = registered(registry_server, "published-late")
+    environ = {"MLFLOW_TRACKING_URI": registry_server.tracking_uri, "MODEL_URI": uri}
+    container = start(slim, *nothing_writable(engine), **environ, LOAD_RETRY_SECONDS="0.5")
+    container.wait_until_answering()
+    reply = container.server.request("/predict", {"text": "fine"})
+    command = "python -m function.compile models:/published-late/1 --publish"
+    assert reply.status == 503 and command in reply.json["detail"]
+    assert container.server.request("/health/ready").json["detail"] == reply.json["detail"]
+    function.publish(uri)
+    container.wait_until_predicting()
+    assert predict(container)["model_version"] == "1"
+
+
+def test_slim_trusts_the_authorities_of_its_base_and_the_operators_own(
+    engine: Engine,
+    slim: str,
+    published: dict[str, str],
+    start: Callable[..., Container],
+    tmp_path: Path,
+) -> None:
+    script = "import os, ssl; print(len(os.listdir(ssl.get_default_verify_paths().capath)))"
+    assert int(engine.output_of(slim, "python", "-c", script)) > 50
+    certificate = write_certificate(tmp_path / "certificate.pem")
+    certificate.chmod(0o644)
+    mounted = f"--volume={certificate}:/authority.pem:ro"
+    with front(published["MLFLOW_TRACKING_URI"], certificate=certificate) as listening:
+        environ = {**published, "MLFLOW_TRACKING_URI": listening.url}
+        container = start(slim, *nothing_writable(engine), mounted, **environ)
+        container.wait_until_answering()
+        assert "TLS" in container.server.request("/predict", {"text": "fine"}).json["detail"]
+        for name in ("SSL_CERT_FILE", "MLFLOW_TRACKING_SERVER_CERT_PATH"):
+            trusting = {**environ, name: "/authority.pem"}
+            container = start(slim, *nothing_writable(engine), mounted, **trusting)
+            container.wait_until_predicting()
+
+
+@pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
 def test_registry_serves_locked_down_in_512_mib_with_only_tmp_to_write(
     engine: Engine,
     served: str,
@@ -320,24 +435,35 @@ HELLO = ["functions-framework", "--target=hello", "--source=/hello.py", "--host=
 
 @pytest.mark.parametrize("cpus", ["1", "0.25"])
 def test_a_wake_up_takes_less_than_a_hello_worlds(
-    engine: Engine, compiled: str, start: Callable[..., Container], cpus: str
+    engine: Engine,
+    compiled: str,
+    slim: str,
+    published: dict[str, str],
+    start: Callable[..., Container],
+    cpus: str,
 ) -> None:
     """From the start of the container's process to its first answer, twenty times in turns; the
     one who waits for it asks from before the engine is told."""
     hello = f"--volume={ROOT}/tests/benchmarks/peers/hello.py:/hello.py:ro"
-    found: dict[str, list[float]] = {"compiled": [], "hello": []}
+    starts: dict[str, tuple[str, list[str], dict[str, Any]]] = {
+        "compiled": (compiled, [], {}),
+        "slim": (slim, [], published),
+        "hello": (compiled, [hello], {"command": HELLO}),
+    }
+    found: dict[str, list[float]] = {name: [] for name in starts}
     for _ in range(20):
-        for name, options, command in (("compiled", [], []), ("hello", [hello], HELLO)):
+        for name, (image, options, more) in starts.items():
             limits = [*LOCKED_DOWN, "--tmpfs=/tmp", f"--cpus={cpus}", *options]
             port = free_port()
             with ThreadPoolExecutor() as pool:
                 answered = pool.submit(first_prediction, port)
-                container = start(compiled, *limits, command=command, port=port)
+                container = start(image, *limits, port=port, **more)
             found[name].append((answered.result() or inf) - container.process_began())
             engine.remove(container)
     median = {name: sorted(values)[len(values) // 2] for name, values in found.items()}
     print(f"at {cpus} CPU, process start to first answer: {median} s")
     assert median["compiled"] < 0.5 * median["hello"]
+    assert median["slim"] < 0.6 * median["hello"]
 
 
 def test_a_registry_start_is_told_in_parts(
@@ -346,8 +472,7 @@ def test_a_registry_start_is_told_in_parts(
     container = start(served, *LOCKED_DOWN, "--tmpfs=/tmp", **from_registry(registry_server))
     container.wait_until_predicting()
     time.sleep(0.1)
-    records = [json.loads(line) for line in container.log().splitlines()]
-    (record,) = [record for record in records if record["message"] == "started"]
+    (record,) = [record for record in container.records() if record["message"] == "started"]
     print(f"registry: {record}")
     assert record["listening_ms"] < record["model_loaded_ms"] <= record["first_request_ms"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import os
 import socket
@@ -18,9 +16,6 @@ from typing import Any
 
 import mlflow
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from mlflow import MlflowClient
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -36,7 +31,7 @@ from function.registry.direct import DirectSource
 from function.registry.lineage import Lineage
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
-from tests.fronts import front, passed_on
+from tests.fronts import front, passed_on, write_certificate
 from tests.processes import Reply, free_port
 from tests.registry import NAME, Registry, strings_pipeline, text_signature
 
@@ -227,25 +222,7 @@ def test_over_tls_the_operators_own_authority_is_trusted_and_no_other(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for loopback and its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
-    encoding = serialization.Encoding.PEM
-    private = key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(signed.public_bytes(encoding) + private)
-    return file
+    return write_certificate(tmp_path_factory.mktemp("tls") / "certificate.pem")
 
 
 def test_a_redirect_takes_no_credentials_to_another_host(

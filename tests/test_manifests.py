@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from function.http.routes import ROUTES
+from function.registry import uris
 from function.settings import Settings, specs
 from tests.manifests import Manifest, parse
 from tests.manifests.knative import KnativeService, RevisionSpec
@@ -28,7 +29,8 @@ from tests.manifests.pods import KnativeContainer, PodSpec
 from tests.manifests.rendered import KNATIVE, ON_KNATIVE, OVERLAYS, render
 
 CREDENTIALS = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
-MEMORY = {"compiled": "128Mi", "canary": "128Mi", "kubernetes": "128Mi", "registry": "512Mi"}
+FROM_REGISTRY = ["registry", "slim"]
+MEMORY = {name: "512Mi" if name == "registry" else "128Mi" for name in OVERLAYS}
 UID = 65532
 
 M = TypeVar("M", bound=Manifest)
@@ -139,8 +141,9 @@ def test_variables_are_settings_or_mlflow_credentials(overlay: str) -> None:
     settings(overlay)  # and the values are good ones
 
 
-def test_credentials_come_from_an_optional_secret_only() -> None:
-    found = {item.name: item for item in container("registry").env}
+@pytest.mark.parametrize("overlay", FROM_REGISTRY)
+def test_credentials_come_from_an_optional_secret_only(overlay: str) -> None:
+    found = {item.name: item for item in container(overlay).env}
     assert found.keys() == CREDENTIALS
     for name, item in found.items():
         assert item.value_from and item.value_from.secret_key_ref
@@ -148,14 +151,27 @@ def test_credentials_come_from_an_optional_secret_only() -> None:
         assert item.value_from.secret_key_ref.optional
 
 
-def test_the_registry_overlay_says_where_the_model_is() -> None:
-    assert {"MLFLOW_TRACKING_URI", "MODEL_URI"} <= environment("registry").keys()
+@pytest.mark.parametrize("overlay", FROM_REGISTRY)
+def test_an_overlay_without_a_model_says_where_it_is(overlay: str) -> None:
+    assert {"MLFLOW_TRACKING_URI", "MODEL_URI"} <= environment(overlay).keys()
+    assert not settings(overlay).compiled_model
 
 
-def test_a_changed_registry_uri_makes_a_new_revision() -> None:
-    name = only("registry", ConfigMap).metadata.name
+def test_slim_serves_what_an_alias_names() -> None:
+    assert uris.model_name(settings("slim").model_uri).alias == "champion"
+
+
+def test_slim_gets_what_the_compiled_image_gets() -> None:
+    slim, compiled = (only(name, KnativeService).spec.template for name in ("slim", "compiled"))
+    assert container("slim").resources == container("compiled").resources
+    assert slim.metadata.annotations == compiled.metadata.annotations
+
+
+@pytest.mark.parametrize("overlay", FROM_REGISTRY)
+def test_a_changed_registry_uri_makes_a_new_revision(overlay: str) -> None:
+    name = only(overlay, ConfigMap).metadata.name
     assert re.fullmatch(r"sentiment-registry-[a-z0-9]{10}", name)
-    (source,) = container("registry").env_from
+    (source,) = container(overlay).env_from
     assert source.config_map_ref and source.config_map_ref.name == name
 
 
@@ -277,6 +293,7 @@ def test_each_overlay_runs_its_own_image() -> None:
         "canary": "sentiment-function:v2",
         "kubernetes": "sentiment-function:compiled",
         "registry": "sentiment-function:registry",
+        "slim": "sentiment-function:slim",
     }
 
 

@@ -56,7 +56,7 @@ def new_namespace(
 @pytest.fixture(scope="session")
 def results(options: Options, pytestconfig: pytest.Config) -> Results:
     images = {"compiled": options.image, "canary": options.canary_image}
-    images |= {"hello": options.hello_image, "registry": options.registry_image}
+    images |= {"hello": options.hello_image, **options.registry_images}
     return pytestconfig.stash.setdefault(RESULTS, Results(on={"images": images}))
 
 

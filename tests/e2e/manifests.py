@@ -50,13 +50,13 @@ class Overlays:
             changes.append(_replace(f"{CONTAINER}/{probe}/httpGet/path", probed_path))
         return self._knative("compiled", image, changes)
 
-    def registry(self, service: str, image: str, tracking_uri: str, model_uri: str) -> Path:
-        variables = {"MLFLOW_TRACKING_URI": tracking_uri, "MODEL_URI": model_uri}
+    def from_registry(self, overlay: str, service: str, image: str, env: Mapping[str, str]) -> Path:
+        """registry or slim under another name; of ``env``, what is empty is the overlay's own."""
         changes = [
             _replace("/metadata/name", service),
-            *(_add(f"{CONTAINER}/env/-", _variable(k, v)) for k, v in variables.items() if v),
+            *(_add(f"{CONTAINER}/env/-", _variable(k, v)) for k, v in env.items() if v),
         ]
-        return self._knative("registry", image, changes)
+        return self._knative(overlay, image, changes)
 
     def kubernetes(self, image: str, connection_age_seconds: int) -> Path:
         age = {"name": "MAX_CONNECTION_AGE_SECONDS", "value": str(connection_age_seconds)}

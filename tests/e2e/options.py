@@ -17,9 +17,11 @@ class Options:
     image: str  # E2E_IMAGE_COMPILED: as the cluster's nodes pull it
     canary_image: str  # E2E_IMAGE_CANARY: the same image where there is no other version
     hello_image: str  # E2E_HELLO_IMAGE: answers GET / on PORT; what the cluster itself costs
-    registry_image: str  # E2E_IMAGE_REGISTRY: with the next two, overlays/registry is tried too
+    registry_image: str  # E2E_IMAGE_REGISTRY: with E2E_MLFLOW_TRACKING_URI, its overlay is tried
+    slim_image: str  # E2E_IMAGE_SLIM: likewise, and promotions by alias; E2E_MODEL_URI is published
     tracking_uri: str  # E2E_MLFLOW_TRACKING_URI: as pods reach it
-    model_uri: str  # E2E_MODEL_URI: the overlay's own where unset
+    mlflow_url: str  # E2E_MLFLOW_URL: as it is reached from here, where that is by another URL
+    model_uri: str  # E2E_MODEL_URI: the overlay's own where unset; an alias is moved and put back
     namespace: str  # E2E_NAMESPACE: must not exist yet, nor with -plain; deleted in the end
     url: str  # E2E_URL: the ingress, where the Service's own host name does not resolve
     host_header: str  # E2E_HOST_HEADER: sent to E2E_URL; {host} is the Service's own host name
@@ -41,12 +43,15 @@ class Options:
             return environ.get(f"E2E_{name}", "").strip() or default
 
         image = read("IMAGE_COMPILED", "")
+        tracking_uri = read("MLFLOW_TRACKING_URI", "")
         return cls(
             image=image,
             canary_image=read("IMAGE_CANARY", image),
             hello_image=read("HELLO_IMAGE", ""),
             registry_image=read("IMAGE_REGISTRY", ""),
-            tracking_uri=read("MLFLOW_TRACKING_URI", ""),
+            slim_image=read("IMAGE_SLIM", ""),
+            tracking_uri=tracking_uri,
+            mlflow_url=read("MLFLOW_URL", tracking_uri),
             model_uri=read("MODEL_URI", ""),
             namespace=read("NAMESPACE", f"sentiment-e2e-{secrets.token_hex(3)}"),
             url=read("URL", "").rstrip("/"),
@@ -64,14 +69,19 @@ class Options:
             load_seconds=float(read("LOAD_SECONDS", "30")),
         )
 
-    def reason_for_no_registry(self) -> str:
-        """Why overlays/registry is not tried; empty if it is."""
+    @property
+    def registry_images(self) -> dict[str, str]:
+        """By overlay, those that ask the registry."""
+        return {"registry": self.registry_image, "slim": self.slim_image}
+
+    def reason_for_no_registry(self, overlay: str) -> str:
+        """Why an overlay that asks the registry is not tried; empty if it is."""
         for name, value in (
-            ("E2E_IMAGE_REGISTRY", self.registry_image),
+            (f"E2E_IMAGE_{overlay.upper()}", self.registry_images[overlay]),
             ("E2E_MLFLOW_TRACKING_URI", self.tracking_uri),
         ):
             if not value:
-                return f"{name} is not set: overlays/registry needs an image and an MLflow server"
+                return f"{name} is not set: overlays/{overlay} needs an image and an MLflow server"
         return ""
 
 

@@ -8,26 +8,32 @@ from __future__ import annotations
 import http.server
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
+from function.registry import published
 from tests.e2e import loader, traffic, wakeup
 from tests.e2e.cluster import Cluster, ClusterError, ready, settled, tag_url
 from tests.e2e.manifests import Overlays, split_image
 from tests.e2e.options import Options, reason_out_of_reach, reason_to_skip
+from tests.e2e.promotion import Alias
 from tests.e2e.results import Results
 from tests.e2e.traffic import Endpoint, endpoint
 from tests.manifests import KnativeService, parse
 from tests.manifests.applied import Applied
 from tests.manifests.pods import KnativeContainer
 from tests.manifests.rendered import render_folder
+from tests.registry import Registry
 
 OWN = "http://sentiment.ns.example.com"
 
@@ -37,6 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     predictions = 0
+    model_version = "1"
 
     def do_GET(self) -> None:
         self.reply(200, {"service_name": self.headers["Host"], "path": self.path})
@@ -44,7 +51,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         Handler.predictions += 1
-        self.reply(503 if Handler.predictions % 10 == 0 else 200, {})
+        status = 503 if Handler.predictions % 10 == 0 else 200
+        self.reply(status, {"model_version": Handler.model_version})
 
     def reply(self, status: int, document: Any) -> None:
         body = json.dumps(document).encode()
@@ -106,6 +114,19 @@ def test_load_counts_what_was_lost(ingress: str) -> None:
     assert happened == ["drain"]
     assert load.total == Handler.predictions == len(load.seconds)
     assert load.lost == {"503": load.total // 10}
+
+
+def test_load_knows_when_each_version_answered_last(ingress: str) -> None:
+    moved: list[float] = []
+
+    def promote() -> None:
+        Handler.model_version = "2"
+        moved.append(time.monotonic())
+
+    load = traffic.run_load(endpoint(ingress), 2, 0.3, promote)
+    Handler.model_version = "1"
+    assert load.last_answer.keys() == {"1", "2"}
+    assert load.last_answer["1"] < moved[0] + 0.1 < load.last_answer["2"]
 
 
 def test_load_counts_refused_connections() -> None:
@@ -222,7 +243,8 @@ def test_every_overlay_of_the_suite_can_be_applied_again(tmp_path: Path) -> None
         made.release("canary", "x:v2", (90, 10)),
         made.another("hello", "hello:1", probed_path="/"),
         made.another("broken", "x:v1", {"COMPILED_MODEL": "/none"}),
-        made.registry("from-registry", "x:registry", "http://mlflow", "models:/m/1"),
+        made.from_registry("registry", "from-registry", "x:registry", {"MODEL_URI": "models:/m/1"}),
+        made.from_registry("slim", "from-slim", "x:slim", {"MODEL_REFRESH_SECONDS": "15"}),
     ):
         *_, document = render_folder(folder)
         cluster = Applied()
@@ -242,11 +264,13 @@ def test_another_service_has_a_name_and_a_revision_of_its_own(tmp_path: Path) ->
 
 
 @needs_kubectl
-def test_the_registry_overlay_is_told_where_the_registry_is(tmp_path: Path) -> None:
-    folder = overlays(tmp_path).registry("from-registry", "x:r", "http://mlflow:5000", "")
+@pytest.mark.parametrize("overlay", ["registry", "slim"])
+def test_an_overlay_is_told_where_the_registry_is(overlay: str, tmp_path: Path) -> None:
+    env = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "MODEL_URI": ""}
+    folder = overlays(tmp_path).from_registry(overlay, f"from-{overlay}", "x:r", env)
     service, container = rendered(folder)
     values = {item.name: item.value for item in container.env}
-    assert service.metadata.name == "from-registry"
+    assert service.metadata.name == f"from-{overlay}" and container.image == "x:r"
     assert values["MLFLOW_TRACKING_URI"] == "http://mlflow:5000"
     assert "MODEL_URI" not in values  # as the overlay's ConfigMap says
 
@@ -323,17 +347,54 @@ def test_a_cluster_local_url_is_out_of_reach(url: str, ingress: str, reachable: 
     assert not reason if reachable else all(word in reason for word in (url, "E2E_URL", "domain"))
 
 
+@pytest.mark.parametrize("overlay", ["registry", "slim"])
+def test_an_overlay_that_asks_the_registry_needs_an_image_and_a_registry(overlay: str) -> None:
+    image = f"E2E_IMAGE_{overlay.upper()}"
+    environ: dict[str, str] = {}
+    for name, value in ((image, "x"), ("E2E_MLFLOW_TRACKING_URI", "http://m")):
+        assert name in Options.from_environ(environ).reason_for_no_registry(overlay)
+        environ[name] = value
+    options = Options.from_environ(environ)
+    assert options.reason_for_no_registry(overlay) == ""
+    assert options.registry_images[overlay] == "x"
+    assert options.mlflow_url == "http://m"
+
+
 @pytest.mark.parametrize(
-    ("environ", "word"),
+    ("model_uri", "named"),
     [
-        ({}, "E2E_IMAGE_REGISTRY"),
-        ({"E2E_IMAGE_REGISTRY": "x"}, "E2E_MLFLOW_TRACKING_URI"),
-        ({"E2E_IMAGE_REGISTRY": "x", "E2E_MLFLOW_TRACKING_URI": "http://m"}, ""),
+        ("models:/reviews@champion", ("reviews", "champion")),
+        ("models:/team@reviews@next", ("team@reviews", "next")),
+        ("models:/reviews/Production", None),
+        ("models:/reviews/3", None),
+        ("runs:/1/model", None),
+        ("", None),
     ],
 )
-def test_the_registry_overlay_needs_a_registry(environ: dict[str, str], word: str) -> None:
-    reason = Options.from_environ(environ).reason_for_no_registry()
-    assert word in reason and bool(word) == bool(reason)
+def test_only_an_alias_can_be_moved(model_uri: str, named: tuple[str, str] | None) -> None:
+    found = Alias.of("http://m", model_uri)
+    assert (found and (found.name, found.alias)) == named
+
+
+def test_an_alias_is_moved_among_what_is_published_and_put_back(
+    server_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    client = MlflowClient(server_registry.tracking_uri)
+    client.create_registered_model("promoted")
+    source = f"models:/{server_registry.model_id}"
+    for version in "1234":
+        client.create_model_version("promoted", source, model_id=server_registry.model_id)
+        if version != "2":
+            client.set_model_version_tag("promoted", version, published.TAG, "{}")
+    client.set_registered_model_alias("promoted", "champion", "1")
+    alias = Alias.of(server_registry.tracking_uri, "models:/promoted@champion")
+    assert alias and alias.others() == ["4", "3"]
+    with alias.put_back() as before:
+        alias.move("4")
+        assert (before, alias.version(), alias.others()) == ("1", "4", ["3", "1"])
+    assert client.get_model_version_by_alias("promoted", "champion").version == "1"
 
 
 POD = {

@@ -17,10 +17,12 @@ from tests.e2e import traffic, wakeup
 from tests.e2e.cluster import Cluster, ClusterError, ready
 from tests.e2e.manifests import Overlays
 from tests.e2e.options import Options, reason_out_of_reach, reason_to_skip
+from tests.e2e.promotion import Alias
 from tests.e2e.results import Results
 from tests.e2e.traffic import TEXT, Endpoint
 
 STABLE, CANARY = "sentiment-v1", "sentiment-v2"
+REFRESH_SECONDS = 15
 # The whole life of a release, each state by applying its file and nothing else.
 CYCLE = [
     ("v1 alone", "compiled", (100,)),
@@ -136,23 +138,69 @@ def test_what_a_hello_world_takes_from_zero(
     wakeup.report(results, "hello world", starts, 0)
 
 
-def test_the_registry_overlay_serves_and_scales_from_zero(
-    cluster: Cluster, options: Options, overlays: Overlays, results: Results
-) -> None:
-    if reason := options.reason_for_no_registry():
+def serve_from_registry(
+    overlay: str, cluster: Cluster, options: Options, overlays: Overlays
+) -> tuple[str, Endpoint]:
+    """An overlay that asks the registry, Ready under a name of its own, and how to ask it."""
+    if reason := options.reason_for_no_registry(overlay):
         pytest.skip(reason)
-    name = "from-registry"
-    overlay = overlays.registry(
-        name, options.registry_image, options.tracking_uri, options.model_uri
-    )
-    cluster.apply(overlay)
+    name = f"from-{overlay}"
+    env = {"MLFLOW_TRACKING_URI": options.tracking_uri, "MODEL_URI": options.model_uri}
+    env |= {"MODEL_REFRESH_SECONDS": str(REFRESH_SECONDS)} if overlay == "slim" else {}
+    folder = overlays.from_registry(overlay, name, options.registry_images[overlay], env)
+    cluster.apply(folder)
     cluster.wait_ready(options.ready_timeout_seconds, name)
     for server_side in (False, True):
-        assert cluster.apply_again(overlay, server_side=server_side) == []
-    target = reach(cluster, options, service=name)
+        assert cluster.apply_again(folder, server_side=server_side) == []
+    return name, reach(cluster, options, service=name)
+
+
+@pytest.mark.parametrize("overlay", ["slim", "registry"])
+def test_what_asks_the_registry_serves_and_scales_from_zero(
+    cluster: Cluster, options: Options, overlays: Overlays, results: Results, overlay: str
+) -> None:
+    name, target = serve_from_registry(overlay, cluster, options, overlays)
     starts = start_from_zero(name, target, cluster, options, "/predict", TEXT)
     limit = options.cold_start_limit_seconds
-    assert wakeup.report(results, "registry", starts, limit) <= limit, starts
+    assert wakeup.report(results, overlay, starts, limit) <= limit, starts
+
+
+def test_a_promotion_in_mlflow_is_served_in_time_and_fails_no_request(
+    cluster: Cluster, options: Options, overlays: Overlays, results: Results
+) -> None:
+    """To another version and back, by the alias alone."""
+    _, target = serve_from_registry("slim", cluster, options, overlays)
+    alias = Alias.of(options.mlflow_url, options.model_uri)
+    if alias is None:
+        pytest.skip("E2E_MODEL_URI names no alias: models:/NAME@ALIAS")
+    if not (others := alias.others()):
+        pytest.skip(f"{alias.name} has no other version that is published")
+    with alias.put_back() as first:
+        for before, after in ((first, others[0]), (others[0], first)):
+            load, moved = promote(alias, after, target, options)
+            seconds = load.last_answer[before] - moved
+            what = f"promoted in MLflow, {before} to {after}"
+            results.add_load(f"load while {what}", load.summary())
+            limit = f"<= {REFRESH_SECONDS + 1} s"
+            results.add(
+                f"{what}: last answer of {before}", f"{seconds:.1f} s", limit, after=seconds
+            )
+            assert load.last_answer.keys() == {before, after} and not load.lost
+            assert seconds <= REFRESH_SECONDS + 1
+
+
+def promote(
+    alias: Alias, version: str, target: Endpoint, options: Options
+) -> tuple[traffic.Load, float]:
+    """Move the alias under load; the load, and when the alias was set."""
+    moved: list[float] = []
+
+    def move() -> None:
+        alias.move(version)
+        moved.append(time.monotonic())
+
+    seconds = 1.5 * (REFRESH_SECONDS + 3)  # two thirds of which come after the move
+    return traffic.run_load(target, options.load_clients, seconds, move), moved[0]
 
 
 def test_a_warm_request_is_fast(service: Endpoint, results: Results) -> None:

@@ -118,6 +118,7 @@ class Load:
 
     answers: Counter[str] = field(default_factory=Counter)  # "200", "503", "ConnectionResetError"
     seconds: list[float] = field(default_factory=list)
+    last_answer: dict[str, float] = field(default_factory=dict)  # by model version, monotonic
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -128,10 +129,12 @@ class Load:
     def lost(self) -> dict[str, int]:
         return {kind: count for kind, count in self.answers.items() if kind != "200"}
 
-    def record(self, kind: str, seconds: float) -> None:
+    def record(self, kind: str, seconds: float, model_version: str | None = None) -> None:
         with self.lock:
             self.answers[kind] += 1
             self.seconds.append(seconds)
+            if model_version is not None:
+                self.last_answer[model_version] = time.monotonic()
 
     def summary(self) -> dict[str, Any]:
         """In few words, as JSON takes them."""
@@ -173,13 +176,16 @@ def _keep_asking(target: Endpoint, load: Load, stop: threading.Event) -> None:
     connection = target.connect(100)
     while not stop.is_set():
         start = time.perf_counter()
+        model_version = None
         try:
             answer = ask(target, "/predict", TEXT, connection=connection)
             kind = str(answer.status)
+            if answer.status == 200:
+                model_version = answer.json.get("model_version")
         except (OSError, http.client.HTTPException) as exc:
             kind = type(exc).__name__
             connection.close()
-        load.record(kind, time.perf_counter() - start)
+        load.record(kind, time.perf_counter() - start, model_version)
     connection.close()
 
 
