@@ -159,6 +159,7 @@ def test_an_overlay_without_a_model_says_where_it_is(overlay: str) -> None:
 
 def test_slim_serves_what_an_alias_names() -> None:
     assert uris.model_name(settings("slim").model_uri).alias == "champion"
+    assert settings("slim").model_refresh_seconds == 15
 
 
 def test_slim_gets_what_the_compiled_image_gets() -> None:
