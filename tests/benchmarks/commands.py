@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from tests.benchmarks.model import Model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = Path(__file__).resolve().parent / "peers"
+_REST_SECONDS = 3
 PUBLISHED, ALIAS = "published", "champion"
 
 
@@ -217,8 +219,8 @@ def registry_server(site: Site, log: Path) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def published_registry(site: Site, log: Path) -> Iterator[dict[str, str]]:
-    """As ``publishing_registry``, and it has been asked for all of that before: a registry runs for
-    weeks, and its first answers take several times as long."""
+    """As ``publishing_registry``, and it has been asked for all of that before, and is at rest: a
+    registry runs for weeks, and its first answers take several times as long."""
     from function.model.sources import Stages, from_registry
     from function.settings import Settings
 
@@ -226,6 +228,7 @@ def published_registry(site: Site, log: Path) -> Iterator[dict[str, str]]:
         for _ in range(3):
             found = Settings(registry["MLFLOW_TRACKING_URI"], f"models:/{PUBLISHED}@{ALIAS}")
             from_registry(found, Stages())
+        time.sleep(_REST_SECONDS)
         yield registry
 
 
