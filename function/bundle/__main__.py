@@ -26,6 +26,7 @@ START = (
     "function.compiled.artifact",
     "function.model.fetching",
     "function.registry.direct",
+    "hashlib",
 )
 """What a start imports, and all that this imports in turn: of a model that is built in, and of one
 that is published in the registry."""
