@@ -117,7 +117,10 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _lines(file: str) -> list[str]:
-    return Path(file).read_text(encoding="utf-8").splitlines()
+    try:
+        return Path(file).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise SystemExit(f"--verify {file}: that is no text in UTF-8, one a line") from None
 
 
 if __name__ == "__main__":

@@ -41,15 +41,17 @@ class Compiled(NamedTuple):
 
 
 class Report:
-    """Progress on stderr: lines with the time passed, and a bar for long comparisons."""
+    """Progress on stderr, without secrets: lines with the time passed, and a bar for long
+    comparisons."""
 
     def __init__(self, name: str = "compile") -> None:
         self._name = name
         self._started = time.monotonic()
+        self._redact = Redaction()
 
     def __call__(self, message: str) -> None:
         passed = time.monotonic() - self._started
-        print(f"{self._name} [{passed:5.1f} s] {message}", file=sys.stderr)
+        print(f"{self._name} [{passed:5.1f} s] {self._redact(message)}", file=sys.stderr)
 
     def progress(self, steps: Iterator[Agreement], total: int) -> Agreement:
         """Draw a bar (on a terminal) while the agreement grows; returns the last one."""

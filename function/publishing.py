@@ -35,6 +35,8 @@ def publish(model: Any, texts: Sequence[str] = ()) -> None:
         function.publish(info)
     """
     uri = getattr(model, "model_uri", model)
+    if not isinstance(uri, str):
+        raise TypeError(f"publish() takes a MODEL_URI or what log_model returned, not {uri!r}")
     settings = Settings(mlflow_tracking_uri=mlflow.tracking_uri(), model_uri=uri)
     publish_version(settings, Report("publish"), texts)
 
@@ -48,10 +50,11 @@ def publish_version(
     lineage = mlflow.resolve(settings.model_uri)
     version = _version(lineage)
     found = None if vectorizer else _already(lineage)
+    if found is None or texts:
+        compiled = compile_model(settings, report, texts, vectorizer)
     if found is not None:
         report(f"{version} is published already (sha256 {found.digest})")
         return found
-    compiled = compile_model(settings, report, texts, vectorizer)
     with TemporaryDirectory(prefix="publish-") as workspace:
         folder = Path(workspace, "model")
         digest = writing.save(folder, compiled.predictor, compiled.facts)

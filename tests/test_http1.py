@@ -107,3 +107,28 @@ def test_a_host_that_refuses_says_so() -> None:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             HttpConnection("127.0.0.1", unused.getsockname()[1], 5).connect()
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_made_anew() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                with listener.accept()[0] as client:
+                    client.recv(65_536)
+                    client.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        connection = HttpConnection("127.0.0.1", listener.getsockname()[1], 5)
+        assert [connection.ask("GET", "/", {}, None).read() for _ in range(2)] == [b"ok", b"ok"]
+        thread.join()
+        connection.close()
+
+
+@pytest.mark.parametrize("size", [b"-5", b"0x5", b"1_0", b"", b"f" * 20])
+def test_a_chunk_whose_size_is_no_number_is_refused(ask: Ask, size: bytes) -> None:
+    _, answer = ask(CHUNKED + size + b"\r\nhello\r\n0\r\n\r\n")
+    with pytest.raises(BrokenAnswer):
+        answer.read()

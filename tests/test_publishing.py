@@ -69,6 +69,19 @@ def register(server_registry: Registry, request: pytest.FixtureRequest) -> Regis
     return log
 
 
+@pytest.fixture(scope="module")
+def plain(server_registry: Registry) -> str:
+    """A version for tests that leave it as it is, but for its tags."""
+    mlflow.set_tracking_uri(server_registry.tracking_uri)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with mlflow.start_run():
+            info = mlflow.sklearn.log_model(
+                strings_pipeline(), name="m", registered_model_name="plain", pip_requirements=[]
+            )
+    return f"models:/plain/{info.registered_model_version}"
+
+
 def load(tracking_uri: str, model_uri: str) -> tuple[Sourced, Stages]:
     stages = Stages()
     return from_registry(Settings(tracking_uri, model_uri), stages), stages
@@ -341,6 +354,47 @@ def test_a_publication_that_does_not_fit_is_not_served_and_the_log_says_why(
     assert found.predictor.engine == "compiled"  # from the original, as ever
     assert found.predictor.predict([TEXT])[0].label == "positive"
     assert "digest" not in found.lineage.details
+
+
+@pytest.mark.parametrize(
+    "tag", ["[" * 5000, "null", "3", '{"sums": "\\ud800"}', '{"path": 3}', "[]", "NaN"], ids=str
+)
+def test_whatever_a_tag_holds_instead_the_original_serves(
+    server_registry: Registry, plain: str, tag: str
+) -> None:
+    name, version = plain.removeprefix("models:/").split("/")
+    MlflowClient().set_model_version_tag(name, version, published.TAG, tag)
+    found, stages = load(server_registry.tracking_uri, plain)
+    assert stages.not_published == f"its tag {published.TAG} cannot be read"
+    assert found.predictor.predict([TEXT])[0].label == "positive"
+
+
+def test_no_secret_is_shown_while_publishing(
+    server_registry: Registry, capsys: pytest.CaptureFixture[str], plain: str
+) -> None:
+    mlflow.set_tracking_uri(server_registry.tracking_uri.replace("//", "//bob:s3cr3tPW@"))
+    function.publish(plain)
+    shown = capsys.readouterr()
+    assert "s3cr3tPW" not in shown.out + shown.err and "published" in shown.err
+
+
+@pytest.mark.parametrize("given", [None, 5, b"models:/a/1"])
+def test_only_a_model_is_published(given: object) -> None:
+    with pytest.raises(TypeError, match="takes a MODEL_URI or what log_model returned"):
+        function.publish(given)
+
+
+def test_texts_are_compared_even_where_the_version_is_published(
+    server_registry: Registry, register: Register, tmp_path: Path
+) -> None:
+    uri = register(publish=True)
+    (tmp_path / "texts.txt").write_text("lovely\nnever again\n")
+    ended = compile_(server_registry, uri, "--publish", "--verify", str(tmp_path / "texts.txt"))
+    assert ended.returncode == 0
+    assert "2 of 2 labels equal" in ended.stderr and "is published already" in ended.stderr
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    ended = compile_(server_registry, uri, "--publish", "--verify", str(tmp_path / "binary"))
+    assert ended.returncode == 1 and "no text in UTF-8" in ended.stderr.splitlines()[-1]
 
 
 def test_a_version_that_is_not_published_is_served_as_ever(

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from function.errors import ModelLoadError
-from function.model.folders import from_folder
+from function.model.folders import Sourced, from_folder
 from function.model.sources import from_registry
 from function.model.stages import Stages
 from function.predictor import Predictor
@@ -46,9 +46,17 @@ class LoadedModel(NamedTuple):
 
 
 def load(settings: Settings, stages: Stages) -> LoadedModel:
-    """The model that the settings name right now."""
+    """The model that the settings name right now, or, where it must be, the one last served."""
     source = from_folder if settings.compiled_model else from_registry
-    found = source(settings, stages)
+    return _loaded(source(settings, stages), stages)
+
+
+def load_newest(settings: Settings, stages: Stages) -> LoadedModel:
+    """What MODEL_URI means right now, for a process that serves already and can wait."""
+    return _loaded(from_registry(settings, stages, may_be_stale=False), stages)
+
+
+def _loaded(found: Sourced, stages: Stages) -> LoadedModel:
     from function.telemetry.logs import timestamp
 
     return LoadedModel(
@@ -77,16 +85,18 @@ class Attempt(Generic[T]):
         self._thread = threading.Thread(target=self._run, name="model-load-attempt", daemon=True)
         self._thread.start()
 
-    def result(self, deadline_seconds: float) -> T:
-        """What the work gave, or whatever it raised; ModelLoadError where time is up."""
+    def result(self, deadline_seconds: float, told: str = "") -> T:
+        """What the work gave, or whatever it raised; ModelLoadError, in those words or its own,
+        where time is up."""
         self._thread.join(deadline_seconds)
         if self._thread.is_alive():
             self.given_up_at = self._place()
             self._give_up()
-            raise ModelLoadError(
-                f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g} and"
-                f" was given up at stage {self.stages.current}; the load is tried again."
+            default = (
+                f"Loading the model took longer than LOAD_DEADLINE_SECONDS={deadline_seconds:g}"
+                f" and was given up at stage {self.stages.current}; the load is tried again."
             )
+            raise ModelLoadError(told or default)
         if self._result is None:
             raise self._failure or RuntimeError("the load ended with nothing")
         return self._result

@@ -6,12 +6,14 @@
 
 Several processes may share it: what is written appears whole, by a rename, and what is read is
 checked against its digest. A folder that another process takes away meanwhile is fetched again.
+What else is in the folder is nobody's business here.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -21,8 +23,10 @@ from typing import NamedTuple
 
 from function.compiled.files import SUMS, CompiledModelError, Files, Folder
 from function.registry.lineage import Lineage
-from function.registry.published import Publication
+from function.registry.published import Publication, read_publication
 
+_FOLDER = re.compile(r"[0-9a-f]{64}")
+_PARTIAL = re.compile(r"\.([0-9a-f]{64}|[0-9a-f]{32}\.json)\.[0-9a-f]{8}\.partial")
 _ABANDONED_SECONDS = 3600
 """A folder half written for so long is of a process that was killed."""
 
@@ -46,12 +50,11 @@ class DiskCache:
         try:
             with open(self._record(tracking_uri, model_uri), encoding="utf-8") as file:
                 told = json.load(file)
-            publication = Publication(**told["publication"])
-            if not os.path.isdir(os.path.join(self._directory, publication.digest)):
-                return None
-            return Kept(Lineage.from_facts(told["lineage"]), publication)
-        except (OSError, ValueError, TypeError, KeyError):
+            lineage = Lineage.from_facts(dict(told["lineage"]))
+            publication = read_publication(told["publication"], lineage)
+        except Exception:  # whatever it holds instead: it is as if there were none
             return None
+        return Kept(lineage, publication) if self.folder(publication) else None
 
     def folder(self, found: Publication) -> Folder | None:
         """The kept folder; None where there is none."""
@@ -84,10 +87,21 @@ class DiskCache:
         told = {"lineage": lineage, "publication": what.publication._asdict()}
         record = self._record(tracking_uri, model_uri)
         partial = self._beside(os.path.basename(record))
-        with open(partial, "w", encoding="utf-8") as file:
-            json.dump(told, file)
-        os.replace(partial, record)
+        try:
+            with open(partial, "w", encoding="utf-8") as file:
+                json.dump(told, file)
+            os.replace(partial, record)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(partial)
+            self.serves_another(tracking_uri, model_uri)
+            raise
         self._make_room(what.publication.digest)
+
+    def serves_another(self, tracking_uri: str, model_uri: str) -> None:
+        """What is served now cannot be kept: what was served before is not to come back."""
+        with suppress(OSError):
+            os.unlink(self._record(tracking_uri, model_uri))
 
     def forget(self, found: Publication) -> None:
         """Take a folder away that turned out to be damaged."""
@@ -107,9 +121,9 @@ class DiskCache:
             for entry in entries:
                 with suppress(OSError):  # another process took it away
                     age = time.time() - entry.stat().st_mtime
-                    if entry.name.endswith(".partial") and age > _ABANDONED_SECONDS:
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                    elif entry.is_dir() and not entry.name.startswith("."):
+                    if _PARTIAL.fullmatch(entry.name) and age > _ABANDONED_SECONDS:
+                        _remove(entry)
+                    elif _FOLDER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                         folders.append((age, _size(entry.path), entry.name))
         total = sum(size for _, size, _ in folders)
         for _, size, name in sorted(folders, reverse=True):
@@ -139,6 +153,13 @@ class _Written:
         with open(os.path.join(self._folder, name), "wb") as file:
             file.writelines(parts)
         return parts, digest
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    else:
+        os.unlink(entry.path)
 
 
 def _size(folder: str) -> int:

@@ -5,6 +5,7 @@ The quick way (``registry.direct``) where it is known to be exact, else mlflow's
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -55,13 +56,27 @@ def resolve(way: Way, settings: Settings, stages: Stages) -> Lineage:
 
 
 def glance(settings: Settings, stages: Stages) -> Lineage:
-    """The same in one question, where the registry allows it: without aliases and stage."""
+    """The same in one question, where the registry allows it: without aliases and stage.
+
+    A process that serves without MLflow does not import it only to be told of an outage.
+    """
+    from function.registry.access import NeedsMlflow, ServerBroken
+    from function.registry.direct import DirectSource
 
     def take(way: Way) -> Lineage:
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
         return way.glance(settings.model_uri)
 
-    return by_either_way(settings, stages, take)
+    if "mlflow" in sys.modules:
+        return by_either_way(settings, stages, take)
+    try:
+        with DirectSource() as direct:
+            stages.hang_up = direct.hang_up
+            return take(direct)
+    except NeedsMlflow as exc:
+        kind = RegistryAway if isinstance(exc, ServerBroken) else ModelLoadError
+        told = f"The registry does not say which version {settings.model_uri} means"
+        raise kind(f"{told}: {exc}.") from exc
 
 
 def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) -> T:

@@ -76,6 +76,13 @@ def last_served(settings: Settings) -> Kept | None:
     return cache.last_served(settings.mlflow_tracking_uri, settings.model_uri)
 
 
+def keep_nothing(settings: Settings) -> None:
+    """What is served now is no published folder: MODEL_CACHE is not to bring back one before it."""
+    cache = _disk_cache(settings)
+    if cache is not None:
+        cache.serves_another(settings.mlflow_tracking_uri, settings.model_uri)
+
+
 def from_cache(kept: Kept, settings: Settings, stages: Stages) -> Sourced:
     """That, without a question to the registry; ModelLoadError where it is damaged."""
     afresh = Stages()  # those of the load that failed may have been given up

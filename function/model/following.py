@@ -13,11 +13,11 @@ import threading
 from typing import NamedTuple
 
 from function.errors import ModelLoadError, ModelUnavailable
-from function.model.attempt import Attempt, LoadedModel
+from function.model.attempt import Attempt, LoadedModel, load_newest
 from function.model.cache import ModelCache
 from function.model.fetching import glance
 from function.model.loading import Loader, LoadFailure
-from function.registry import uris
+from function.registry import published, uris
 from function.registry.lineage import Lineage
 from function.settings import Settings
 from function.telemetry.logs import JsonLog, timestamp
@@ -47,9 +47,10 @@ class Follower:
         self._settings = settings
         self._log = log
         self._models = models
-        self._load = Loader(settings, log)
+        self._load = Loader(settings, log, work=load_newest)
         self._one_at_a_time = threading.Lock()
-        self._refused: tuple[str | None, ...] | None = None
+        self._asked_meanwhile = False
+        self._refused: Lineage | None = None
         self._failures = 0
         self.follows = not settings.compiled_model and uris.moves(settings.model_uri)
 
@@ -64,27 +65,39 @@ class Follower:
         threading.Thread(target=self._run, name="model-refresh", daemon=True).start()
 
     def look(self) -> str:
-        """Ask once, now, and follow: ``unchanged``, ``replaced``, ``refused``, or ``fixed`` where
-        the model is one version for good.
+        """Ask once, now, and follow: ``unchanged``, ``replaced``, ``refused``, ``under way`` where
+        somebody asks already, who will ask once more, or ``fixed`` where the model is one version
+        for good.
 
         Raises ModelUnavailable (503) where the registry does not say.
         """
         if not (self.follows or self._is_stale):
             return "fixed"
-        with self._one_at_a_time:
-            return self._look(is_asked_for=True)
+        return self._look_alone(is_asked_for=True) or "under way"
 
     def _run(self) -> None:
         while self._settings.model_refresh_seconds or self._is_stale:
             threading.Event().wait(self._pause())
-            with self._one_at_a_time:
-                try:
-                    self._look(is_asked_for=False)
-                except ModelUnavailable:
-                    pass  # logged
-                except Exception as exc:  # whatever it is, the model that serves goes on
-                    self._failures += 1
-                    self._log.failure("following the model failed", exc)
+            try:
+                self._look_alone(is_asked_for=False)
+            except ModelUnavailable:
+                pass  # logged
+            except Exception as exc:  # whatever it is, the model that serves goes on
+                self._failures += 1
+                self._log.failure("following the model failed", exc)
+
+    def _look_alone(self, is_asked_for: bool) -> str | None:
+        """One look at a time: threads that waited for theirs would be missed by requests."""
+        self._asked_meanwhile = True
+        if not self._one_at_a_time.acquire(blocking=False):
+            return None
+        try:
+            while self._asked_meanwhile:
+                self._asked_meanwhile = False
+                outcome = self._look(is_asked_for)
+            return outcome
+        finally:
+            self._one_at_a_time.release()
 
     @property
     def _is_stale(self) -> bool:
@@ -102,13 +115,13 @@ class Follower:
     def _look(self, is_asked_for: bool) -> str:
         meant = self._meant()
         served = self._models.model
-        if served is None or _identity(meant) == _identity(served.lineage):
+        if served is None or _is_same(meant, served.lineage):
             self.refusal, self._refused, self._failures = None, None, 0
             if served is not None and served.is_stale:
                 self._models.replace(served._replace(is_stale=False))
                 self._log.write("INFO", "the registry is back: the model is the one it names")
             return "unchanged"
-        is_refused = self._refused == _identity(meant)
+        is_refused = self._refused is not None and _is_same(meant, self._refused)
         if is_refused and self.refusal and self.refusal.is_final and not is_asked_for:
             return "refused"
         try:
@@ -116,9 +129,6 @@ class Follower:
         except LoadFailure as exc:
             self._refuse(meant, exc.answer.detail)
             return "refused"
-        if model.is_stale:
-            self._failures += 1
-            raise ModelUnavailable("The registry is away.", self._settings.load_retry_seconds)
         if reason := self._unlike(served, model):
             self._refuse(model.lineage, reason, is_final=True)
             return "refused"
@@ -134,7 +144,8 @@ class Follower:
 
     def _meant(self) -> Lineage:
         try:
-            found = Attempt(self._settings, glance).result(LOOK_SECONDS)
+            told = f"The registry did not say within {LOOK_SECONDS:g} s which version is meant."
+            found = Attempt(self._settings, glance).result(LOOK_SECONDS, told)
         except Exception as exc:
             self._failures += 1
             detail = exc.told if isinstance(exc, ModelLoadError) else type(exc).__name__
@@ -157,8 +168,8 @@ class Follower:
         )
 
     def _refuse(self, lineage: Lineage, reason: str, is_final: bool = False) -> None:
-        is_new = self._refused != _identity(lineage)
-        self._refused = _identity(lineage)
+        is_new = self._refused is None or not _is_same(lineage, self._refused)
+        self._refused = lineage
         self._failures = 1 if is_new else self._failures + 1
         since = self.refusal.since if self.refusal and not is_new else timestamp()
         self.refusal = Refusal(lineage.shown_version, reason, since, is_final)
@@ -167,6 +178,12 @@ class Follower:
             self._log.write("ERROR", told, model_version=lineage.shown_version, reason=reason)
 
 
-def _identity(lineage: Lineage) -> tuple[str | None, ...]:
-    """What tells one version from another, even where a model was deleted and made anew."""
-    return (lineage.model_name, lineage.version, lineage.run_id, lineage.model_id)
+def _is_same(one: Lineage, other: Lineage) -> bool:
+    """Whether both are one version, published alike, as far as both say: a registry may leave out
+    ids that the model's own file has."""
+    if (one.model_name, one.version) != (other.model_name, other.version):
+        return False
+    if one.tags.get(published.TAG) != other.tags.get(published.TAG):
+        return False
+    ids = ((one.run_id, other.run_id), (one.model_id, other.model_id))
+    return all(mine == its for mine, its in ids if mine and its)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from function.errors import ModelLoadError, ModelUnavailable, ServiceError, UnusableModel, chain
-from function.model.attempt import Attempt, LoadedModel, load
+from function.model.attempt import Attempt, LoadedModel, Work, load
 from function.model.stages import Stages
 from function.settings import Settings
 from function.telemetry import start
@@ -31,8 +31,13 @@ class Loader:
     """
 
     def __init__(
-        self, settings: Settings, log: JsonLog, begun: Attempt[LoadedModel] | None = None
+        self,
+        settings: Settings,
+        log: JsonLog,
+        begun: Attempt[LoadedModel] | None = None,
+        work: Work[LoadedModel] = load,
     ) -> None:
+        self._work = work
         self._settings = settings
         self._begun = begun
         self._log = log
@@ -45,7 +50,7 @@ class Loader:
         self._attempts += 1
         if self._attempts == 1:
             self._log.write("INFO", "model load started", model_uri=self._origin)
-        attempt, self._begun = self._begun or Attempt(self._settings, load), None
+        attempt, self._begun = self._begun or Attempt(self._settings, self._work), None
         try:
             model = attempt.result(self._settings.load_deadline_seconds)
         except BaseException as exc:  # a model's own code runs here, and may call sys.exit

@@ -16,6 +16,7 @@ from function.model.folders import (
     Sourced,
     from_cache,
     from_publication,
+    keep_nothing,
     last_served,
 )
 from function.model.stages import Stages as Stages
@@ -44,11 +45,11 @@ class Original(NamedTuple):
     digest: str | None
 
 
-def from_registry(settings: Settings, stages: Stages) -> Sourced:
+def from_registry(settings: Settings, stages: Stages, may_be_stale: bool = True) -> Sourced:
     """What ``settings.model_uri`` means right now: its published compiled folder, else the
     original, compiled where it can be. Where the registry is away, what it meant when it was last
-    served, if MODEL_CACHE has that."""
-    kept = last_served(settings)
+    served, if that may be and MODEL_CACHE has it."""
+    kept = last_served(settings) if may_be_stale else None
     try:
         with stages.given_up_after(PATIENCE_SECONDS if kept else None):
             published = _published(settings, stages)
@@ -65,6 +66,7 @@ def _original(settings: Settings, stages: Stages) -> Sourced:
     predictor, reason = _compiled(original, settings.label_names(), stages)
     with stages.timed("first_prediction"):
         predictor.predict([original.example])
+    keep_nothing(settings)
     return Sourced(predictor, original.lineage, reason)
 
 

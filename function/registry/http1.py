@@ -8,6 +8,7 @@ an answer can end.
 from __future__ import annotations
 
 import _socket
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,12 +16,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import ssl
 
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _HEAD_BYTES = 65_536
 _CHUNK_BYTES = 262_144
 
 
 class BrokenAnswer(Exception):
     """The server's answer is not HTTP, or ended before its end."""
+
+
+class NoAnswer(BrokenAnswer):
+    """The server closed the connection before the first byte of an answer."""
 
 
 class Answer:
@@ -36,8 +42,8 @@ class Answer:
             name.strip().lower(): value.strip()
             for name, _, value in (field.partition(":") for field in fields)
         }
-        closes = self.headers.get("connection", "").lower() == "close" or version == "HTTP/1.0"
-        self.ends_connection = closes
+        options = {word.strip() for word in self.headers.get("connection", "").lower().split(",")}
+        self.ends_connection = "close" in options or version == "HTTP/1.0"
         self._connection = connection
         self._pieces = self._body()
 
@@ -77,10 +83,9 @@ class Answer:
 
     def _chunk_size(self) -> int:
         digits = self._connection.line().partition(b";")[0].strip()
-        try:
-            return int(digits, 16)
-        except ValueError:
-            raise BrokenAnswer("a chunk has no size") from None
+        if not _HEX.fullmatch(digits):
+            raise BrokenAnswer("a chunk has no size")
+        return int(digits, 16)
 
 
 class HttpConnection:
@@ -100,6 +105,7 @@ class HttpConnection:
         self._tls = tls
         self._socket: _socket.socket | None = None
         self._received = b""
+        self._is_used = self._is_shut = False
 
     @property
     def is_open(self) -> bool:
@@ -130,21 +136,38 @@ class HttpConnection:
 
     def shut(self) -> None:
         """From another thread: whoever waits for this connection finds it at its end."""
+        self._is_shut = True
         if self._socket is not None:
             with suppress(OSError):  # it is closed already
                 _socket.socket.shutdown(self._socket, _socket.SHUT_RDWR)
 
     def ask(self, verb: str, target: str, headers: dict[str, str], body: bytes | None) -> Answer:
-        """Send a question, and read its answer up to the body."""
+        """Send a question that only reads, and read its answer up to the body; once more where a
+        kept connection turns out to be closed."""
         fields = {"Host": self._named, "Accept-Encoding": "identity", **headers}
         if body is not None:
             fields["Content-Length"] = str(len(body))
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         question = f"{verb} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + (body or b"")
+        is_kept = self._socket is not None and self._is_used
+        try:
+            return self._asked(question)
+        except (ConnectionError, NoAnswer):
+            if not is_kept or self._is_shut:
+                raise
+        self.close()  # the server had closed it since the answer before: RFC 9112, 9.3.1
+        return self._asked(question)
+
+    def _asked(self, question: bytes) -> Answer:
         if self._socket is None:
             self.connect()
         assert self._socket is not None
         self._socket.sendall(question)
+        if not self._received:
+            self._received = self._socket.recv(_HEAD_BYTES)
+        if not self._received:
+            raise NoAnswer("an answer was cut short")
+        self._is_used = True
         answer = Answer(self, self._until(b"\r\n\r\n"))
         while answer.status < 200:
             answer = Answer(self, self._until(b"\r\n\r\n"))

@@ -67,11 +67,21 @@ def find(lineage: Lineage) -> Publication:
     if tag is None:
         raise NotPublished(f"no compiled folder of format {KIND} is published for it")
     try:
-        found = Publication(**json.loads(tag))
-    except (ValueError, TypeError):
+        told = json.loads(tag)
+    except (ValueError, RecursionError):
         raise NotPublished(f"its tag {TAG} cannot be read") from None
-    if not all(isinstance(value, str) for value in found):
+    return read_publication(told, lineage)
+
+
+def read_publication(told: object, lineage: Lineage) -> Publication:
+    """A publication of this version from JSON; NotPublished where it is none."""
+    if (
+        not isinstance(told, dict)
+        or told.keys() != {*Publication._fields}
+        or not all(isinstance(value, str) and value.isascii() for value in told.values())
+    ):
         raise NotPublished(f"its tag {TAG} cannot be read")
+    found = Publication(**told)
     if sha256_of([found.sums.encode()]) != found.digest:
         raise NotPublished(f"its tag {TAG} contradicts itself: the digest is not that of the sums")
     if (lineage.model_id or lineage.run_id) not in found.location.split("/"):
