@@ -18,6 +18,16 @@ SUMS, MANIFEST, VECTORIZER = "SHA256SUMS", "manifest.json", "vectorizer"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 
 
+_OPENSSL_FROM_BYTES = 500_000
+
+
+class Hash(Protocol):
+    """As hashlib's objects."""
+
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
+
+
 class CompiledModelError(Exception):
     """A compiled model that cannot be read or written; the message says which file, why, and
     what to do."""
@@ -62,12 +72,26 @@ class Folder:
 
 def sha256_of(parts: Iterable[bytes]) -> str:
     """Of the parts one after the other."""
-    from hashlib import sha256  # OpenSSL takes longer to load than a registry to be asked first
-
-    found = sha256()
-    for part in parts:
+    known = [*parts]
+    found = sha256_for(sum(map(len, known)))
+    for part in known:
         found.update(part)
     return found.hexdigest()
+
+
+def sha256_for(size: int) -> Hash:
+    """What reckons the SHA-256 of so many bytes soonest: hashlib's OpenSSL is several times as
+    quick as Python's own, and takes 4 ms to load."""
+    if size < _OPENSSL_FROM_BYTES:
+        for name in ("_sha2", "_sha256"):  # of Python 3.12 and newer, and of 3.11
+            try:
+                found: Hash = __import__(name).sha256()
+                return found
+            except ImportError:
+                continue
+    from hashlib import sha256
+
+    return sha256()
 
 
 def read_sums(folder: str, raw: bytes) -> dict[str, str]:

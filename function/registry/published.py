@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from function.compiled.files import FORMAT, sha256_of
+from function.compiled.files import FORMAT, sha256_for, sha256_of
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
@@ -116,9 +116,8 @@ class PublishedFiles:
         return b"".join(self._ask(name))
 
     def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
-        from hashlib import sha256
-
-        found = sha256()
+        sizes = [*sizes]
+        found = sha256_for(sum(sizes))
 
         def told() -> Iterator[bytes]:
             for piece in self._ask(name):
