@@ -73,7 +73,7 @@ class Follower:
         """
         if not (self.follows or self._is_stale):
             return "fixed"
-        return self._look_alone(is_asked_for=True) or "under way"
+        return self._look_alone(is_asked_for=True)
 
     def _run(self) -> None:
         while self._settings.model_refresh_seconds or self._is_stale:
@@ -86,18 +86,17 @@ class Follower:
                 self._failures += 1
                 self._log.failure("following the model failed", exc)
 
-    def _look_alone(self, is_asked_for: bool) -> str | None:
-        """One look at a time: threads that waited for theirs would be missed by requests."""
-        self._asked_meanwhile = True
-        if not self._one_at_a_time.acquire(blocking=False):
-            return None
-        try:
-            while self._asked_meanwhile:
+    def _look_alone(self, is_asked_for: bool) -> str:
+        """One look at a time: threads that waited for theirs would be missed by requests. Who looks
+        sees, once it has let go, whether somebody came meanwhile, and looks again."""
+        self._asked_meanwhile, outcome = True, "under way"
+        while self._asked_meanwhile and self._one_at_a_time.acquire(blocking=False):
+            try:
                 self._asked_meanwhile = False
                 outcome = self._look(is_asked_for)
-            return outcome
-        finally:
-            self._one_at_a_time.release()
+            finally:
+                self._one_at_a_time.release()
+        return outcome
 
     @property
     def _is_stale(self) -> bool:
