@@ -126,6 +126,13 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
 
 
+@pytest.fixture
+def no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick way refuses any of mlflow's variables that it does not know."""
+    for name in set(os.environ) - set(clean_environ()):
+        monkeypatch.delenv(name)
+
+
 def modules_after(script: str, **environ: str) -> set[str]:
     """The names of the modules that a fresh interpreter has loaded after ``script``."""
     tell = "from function.telemetry import output; output.flush()\nimport sys; print(*sys.modules)"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -34,6 +33,8 @@ from tests.conftest import ROOT, clean_environ
 from tests.fronts import front, passed_on, write_certificate
 from tests.processes import Reply, free_port
 from tests.registry import NAME, Registry, strings_pipeline, text_signature
+
+pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
 
 TEXT = "I love it"
 FORMS = [
@@ -76,12 +77,6 @@ def message(action: Callable[[], Any]) -> str:
 @pytest.fixture(autouse=True)
 def _folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in set(os.environ) - set(clean_environ()):
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")

@@ -15,20 +15,15 @@ from function.compiled import artifact
 from function.model.disk import DiskCache, Kept
 from function.registry.lineage import Lineage
 from function.registry.published import PublishedFiles, publication
-from tests.conftest import clean_environ
 from tests.fronts import Front, front
 from tests.processes import LiveServer, Reply
 from tests.promotions import follow, log_version, promote, served, wait_until
 from tests.registry import Registry
 
+pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
+
 NAME = "kept"
 OF_A_RUN = Lineage("models:/m/1", "s", run_id="run")
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in set(os.environ) - set(clean_environ()):
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")

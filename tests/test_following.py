@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import shutil
 import threading
 import time
@@ -25,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 
 import function
 from function.registry import published
-from tests.conftest import clean_environ, start_framework
+from tests.conftest import start_framework
 from tests.fronts import front
 from tests.processes import LiveServer, Reply
 from tests.promotions import (
@@ -40,14 +39,10 @@ from tests.promotions import (
 from tests.registry import Registry, strings_pipeline, training_data
 from tests.traffic import Traffic
 
+pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
+
 FOLLOWED_WITHIN = 0.5 + 1
 NAME = "followed"
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in set(os.environ) - set(clean_environ()):
-        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")

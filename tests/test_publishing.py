@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -32,14 +31,10 @@ from tests.processes import Reply
 from tests.registry import Registry, strings_pipeline, text_signature, training_data
 from tests.warm import run_python
 
+pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
+
 TEXT = "I love it"
 HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops"}
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in set(os.environ) - set(clean_environ()):
-        monkeypatch.delenv(name)
 
 
 Register = Callable[..., str]

@@ -36,7 +36,6 @@ from function.compiled.files import (
     Folder,
     damaged,
     read_sums,
-    sha256_of,
 )
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
@@ -66,10 +65,11 @@ def load(
     format and byte order this version reads, and ModelLoadError for `labels` that do not fit.
     """
     files = Folder(place) if isinstance(place, str | os.PathLike) else place
-    raw = files.read(MANIFEST)
+    (raw,), digest = files.read(MANIFEST)
     facts = _parse_manifest(files.named, raw)
-    sums = read_sums(files.named, files.read(SUMS))
-    _check(files.named, MANIFEST, sha256_of([raw]), sums)
+    (listed,), _ = files.read(SUMS)
+    sums = read_sums(files.named, listed)
+    _check(files.named, MANIFEST, digest, sums)
     try:
         with garbage.collection_paused():
             manifest.check(facts)
@@ -82,7 +82,7 @@ def load(
 def digest(directory: str | Path) -> str:
     """Return the SHA-256 of the folder's SHA256SUMS, and so of everything in it: what `save`
     returned. Raises CompiledModelError where there is no such file."""
-    return sha256_of([Folder(directory).read(SUMS)])
+    return Folder(directory).read(SUMS)[1]
 
 
 def _build(
@@ -109,7 +109,7 @@ def _load_vectorizer(
 ) -> Vectorizer:
     kind, name = spec.pop("vocabulary"), f"{VECTORIZER}.{position}"
     sizes = [spec["sizes"][part] for part in PARTS[kind]]
-    (*contents, rest), digest = place.read_parts(name, sizes)
+    (*contents, rest), digest = place.read(name, sizes)
     _check(place.named, name, digest, sums)
     if rest or sum(map(len, contents)) != sum(sizes):
         raise ValueError(f"sizes: {spec['sizes']} are not those of {name}")

@@ -39,12 +39,10 @@ class Files(Protocol):
     named: str
     """What messages call the folder."""
 
-    def read(self, name: str) -> bytes:
-        """The whole file; raises CompiledModelError where it cannot be read."""
-
-    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
-        """The same in parts of these sizes, and whatever there is beyond them; the last ones are
-        shorter where the file is. And its SHA-256, which is reckoned while the file arrives."""
+    def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
+        """The file in parts of these sizes, and whatever there is beyond them; the last ones are
+        shorter where the file is. And its SHA-256, which is reckoned while the file arrives.
+        Raises CompiledModelError where it cannot be read."""
 
 
 class Folder:
@@ -53,11 +51,7 @@ class Folder:
     def __init__(self, directory: str | Path) -> None:
         self.named = os.fspath(directory)
 
-    def read(self, name: str) -> bytes:
-        (content,), _ = self.read_parts(name, ())
-        return content
-
-    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
+    def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
         try:
             with open(f"{self.named}/{name}", "rb") as file:
                 largest = os.fstat(file.fileno()).st_size  # what is asked for is set aside first

@@ -142,14 +142,10 @@ class _Written:
         self._files = files
         self._folder = folder
 
-    def read(self, name: str) -> bytes:
-        (content,), _ = self.read_parts(name, ())
-        return content
-
-    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
+    def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
         if os.path.basename(name) != name:
             raise CompiledModelError(f"{self.named}/{name}: not the name of a file")
-        parts, digest = self._files.read_parts(name, sizes)
+        parts, digest = self._files.read(name, sizes)
         with open(os.path.join(self._folder, name), "wb") as file:
             file.writelines(parts)
         return parts, digest

@@ -61,7 +61,6 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
     A process that serves without MLflow does not import it only to be told of an outage.
     """
     from function.registry.access import NeedsMlflow, ServerBroken
-    from function.registry.direct import DirectSource
 
     def take(way: Way) -> Lineage:
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
@@ -70,9 +69,7 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
     if "mlflow" in sys.modules:
         return by_either_way(settings, stages, take)
     try:
-        with DirectSource() as direct:
-            stages.hang_up = direct.hang_up
-            return take(direct)
+        return _directly(stages, take)
     except NeedsMlflow as exc:
         kind = RegistryAway if isinstance(exc, ServerBroken) else ModelLoadError
         told = f"The registry does not say which version {settings.model_uri} means"
@@ -83,11 +80,8 @@ def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) 
     """What ``take`` makes of the quick way where that is known to be exact, else of mlflow's."""
     with stages.timed("import"):
         from function.registry.access import NeedsMlflow, ServerBroken
-        from function.registry.direct import DirectSource
     try:
-        with DirectSource() as direct:
-            stages.hang_up = direct.hang_up
-            return take(direct)
+        return _directly(stages, take)
     except NeedsMlflow as exc:
         stages.through_mlflow = reason = str(exc)
         is_away = isinstance(exc, ServerBroken)
@@ -111,6 +105,14 @@ def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) 
             away.args = exc.args
             raise away from exc
         raise
+
+
+def _directly(stages: Stages, take: Callable[[Way], T]) -> T:
+    with stages.timed("import"):
+        from function.registry.direct import DirectSource
+    with DirectSource() as direct:
+        stages.hang_up = direct.hang_up
+        return take(direct)
 
 
 def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from function.compiled.files import REMEDY, SUMS, CompiledModelError, Folder
+from function.compiled.files import REMEDY, SUMS, CompiledModelError, Folder, sha256_of
 from function.errors import ModelLoadError
 from function.model.stages import Stages
 from function.predictor import Predictor
@@ -153,15 +153,11 @@ class _Fetched:
         self._sums = sums.encode()
         self._stages = stages
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
         if name == SUMS:
-            return self._sums
+            return [self._sums], sha256_of([self._sums])
         with self._stages.timed("download"):
-            return self._files.read(name)
-
-    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
-        with self._stages.timed("download"):
-            return self._files.read_parts(name, sizes)
+            return self._files.read(name, sizes)
 
 
 def _answering(

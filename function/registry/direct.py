@@ -27,7 +27,6 @@ class DirectSource:
     """As the functions of ``registry``, without mlflow; a context manager that hangs up."""
 
     def __init__(self) -> None:
-        self._tracking_uri = ""
         self._server: TrackingServer | None = None
 
     def __enter__(self) -> DirectSource:

@@ -99,10 +99,8 @@ def check_listing(found: Publication, files: Mapping[str, int]) -> None:
 
 
 def listing_digest(files: Mapping[str, int]) -> str:
-    """Of the names and sizes of a model's own files; published folders beside them do not count."""
-    lines = (f"{size} {path}\n" for path, size in sorted(files.items()))
-    own = (line for line in lines if not line.partition(" ")[2].startswith(f"{FOLDER}/"))
-    return sha256_of(line.encode() for line in own)
+    """Of the names and sizes of a model's own files, which published folders are not among."""
+    return sha256_of(f"{size} {path}\n".encode() for path, size in sorted(files.items()))
 
 
 class PublishedFiles:
@@ -112,10 +110,7 @@ class PublishedFiles:
         self.named = found.path
         self._ask = ask
 
-    def read(self, name: str) -> bytes:
-        return b"".join(self._ask(name))
-
-    def read_parts(self, name: str, sizes: Iterable[int]) -> tuple[list[bytes], str]:
+    def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
         sizes = [*sizes]
         found = sha256_for(sum(sizes))
 
