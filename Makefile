@@ -54,7 +54,7 @@ image-compiled:
 	  | $(DOCKER) build --tag $(IMAGE):compiled -
 
 lock: $(VENV)/installed
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --universal \
+	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --extra jwt --extra otel --universal \
 	  --python-version 3.11 --no-header --upgrade --quiet --output-file requirements.txt
 
 clean:
@@ -70,7 +70,7 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra test -c requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra test -c requirements.txt
 	@touch $@
 
 # Batches in half the time; without a C compiler all works, and it says so.

@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from function.errors import BodyTooLarge, MalformedRequest, Overloaded, ServiceError
 from function.http.messages import Request, Response
 from function.settings import Settings
+from function.telemetry.metrics import Gauge
 from function.wiring import create_application
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def create_handle(settings: Settings) -> Handle:
     libraries.capture(application.log)
     # A thread that waited for its turn would be one that no probe gets: the surplus is sent away.
     slots = BoundedSemaphore(settings.max_concurrency)
+    application.service.metrics.gauges.append(
+        Gauge(
+            "requests_in_flight",
+            "Requests that a thread works on with the model",
+            lambda: settings.max_concurrency - slots._value,
+        )
+    )
 
     def handle(request: flask.Request) -> flask.Response:
         """Answer one HTTP request."""

@@ -75,6 +75,7 @@ def serve(settings: Settings) -> None:
     else:
         application.service.models.start()
     server = Server(settings, application)
+    application.service.metrics.gauges += server.gauges()
     sys.setswitchinterval(SWITCH_SECONDS)
     start.mark("listening")
     signal.set_wakeup_fd(server.wakes_by, warn_on_full_buffer=False)

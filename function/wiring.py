@@ -11,6 +11,7 @@ from function.model.following import Follower
 from function.model.loading import Loader
 from function.settings import Settings
 from function.telemetry.logs import JsonLog
+from function.telemetry.metrics import Metrics
 from function.telemetry.start import StartRecord
 
 
@@ -23,10 +24,11 @@ def create_application(
     that is under way.
     """
     log = JsonLog(settings.log_level, settings.service_name)
+    metrics = Metrics()
     models = ModelCache(
-        Loader(settings, log, begun), settings.load_retry_seconds, settings.max_concurrency
+        Loader(settings, log, metrics, begun), settings.load_retry_seconds, settings.max_concurrency
     )
-    follower = Follower(settings, log, models)
+    follower = Follower(settings, log, metrics, models)
     models.when_loaded = follower.start
     start = StartRecord(log) if tells_start else None
-    return Application(Service(settings, models, follower, directory()), log, start)
+    return Application(Service(settings, models, follower, metrics, directory()), log, start)

@@ -23,6 +23,10 @@ JSON = b"Content-Type: application/json"
 CHUNKED = b"Transfer-Encoding: chunked"
 LIMIT = 20_000
 HALF_A_GZIP = gzip.compress(BODY)[:-9]
+OF_THE_PROCESS = {
+    "/models/info": "says when it was loaded, and how long that took",
+    "/metrics": "says what this process has answered",
+}
 Doors = dict[str, LiveServer]
 
 
@@ -51,16 +55,16 @@ def ask(doors: Doors, request: bytes, ends_sending: bool = False) -> Answer:
 @pytest.mark.parametrize("method", [b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"])
 @pytest.mark.parametrize("path", [*ROUTES, "/nowhere", "/robots.txt", "/favicon.ico"])
 def test_each_path_and_method_is_answered_alike(doors: Doors, path: str, method: bytes) -> None:
-    if path == "/models/info" and method == b"GET":
-        pytest.skip("says when it was loaded, and how long that took")
+    if path in OF_THE_PROCESS and method == b"GET":
+        pytest.skip(OF_THE_PROCESS[path])
     answer = ask(doors, get(path.encode(), b"Content-Length: 0", method=method))
     assert answer.status in (200, 204, 400, 404, 405)
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/nowhere"])
 def test_head_is_answered_alike_and_without_a_body(doors: Doors, path: str) -> None:
-    if path == "/models/info":
-        pytest.skip("says when it was loaded, and how long that took")
+    if path in OF_THE_PROCESS:
+        pytest.skip(OF_THE_PROCESS[path])
     request = get(path.encode(), b"Connection: close", method=b"HEAD")
     heads = []
     for server in doors.values():

@@ -236,11 +236,16 @@ def test_probes_are_answered_while_every_model_call_is_slow(serve_slow: Serve) -
         time.sleep(0.5)
         assert seconds_of(lambda: server.request("/health/live")) < 0.5
         assert seconds_of(lambda: server.request("/health/ready")) < 0.5
+        metrics = server.request("/metrics").body.decode()
+        assert {"sentiment_requests_in_flight 4.0", "sentiment_requests_queued 2.0"} <= {
+            *metrics.splitlines()
+        }
         replies = [future.result() for future in slow]
     assert sorted(reply.status for reply in replies) == [200] * 6 + [503] * 2
     refused = next(reply for reply in replies if reply.status == 503)
     assert int(refused.headers["Retry-After"]) >= 1
     assert "MAX_QUEUE=2" in refused.json["detail"]
+    assert "sentiment_requests_shed_total 2.0" in server.request("/metrics").body.decode()
 
 
 def test_a_request_that_takes_too_long_is_503_and_keeps_its_place(serve_slow: Serve) -> None:

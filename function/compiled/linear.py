@@ -60,6 +60,15 @@ class LinearPredictor:
         return sum(vectorizer.columns for vectorizer in self.vectorizers)
 
     @property
+    def terms_met(self) -> tuple[int, int] | None:
+        """How many terms the texts have had so far (words, where it is words and pairs of them),
+        and how many of these are not known; None where there is only the faithful way."""
+        if any(vectorizer.units is None for vectorizer in self.vectorizers):
+            return None
+        met = [vectorizer.vocabulary.terms_met() for vectorizer in self.vectorizers]
+        return sum(pair[0] for pair in met), sum(pair[1] for pair in met)
+
+    @property
     def native(self) -> bool:
         """Whether native.c has a part in it."""
         return any(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)

@@ -13,7 +13,7 @@ is in use nothing is called that could run Python code: it is one text's at a ti
 #include <math.h>
 #include <string.h>
 
-#define VERSION 2 /* native.py's: a module that is older than it is left alone */
+#define VERSION 3 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
 #define COLUMN_BYTES 4
 #define FIELD_BYTES 8
@@ -42,6 +42,7 @@ typedef struct {
     WordSlot *word_slots;
     uint32_t *pair_slots; /* the pair's number plus one; 0 is an empty slot */
     uint32_t word_mask, pair_mask;
+    uint64_t met, unknown; /* words in the texts so far, but for those to ignore */
     /* scratch */
     uint32_t *occurrences; /* of each row; zeros between texts */
     uint64_t *row, *total; /* fields, in two's complement */
@@ -123,8 +124,7 @@ static uint32_t *find_pair_slot(const Index *self, uint32_t first, uint32_t seco
 
 /* Write the rows of a text's known terms, repeats included, to `found`, and return how many there
 are: at most one for each of its bytes. */
-static Py_ssize_t find_rows(const Index *self, const unsigned char *text, size_t size,
-                            uint32_t *found)
+static Py_ssize_t find_rows(Index *self, const unsigned char *text, size_t size, uint32_t *found)
 {
     Py_ssize_t count = 0;
     uint32_t previous = NOT_FOUND;
@@ -134,11 +134,13 @@ static Py_ssize_t find_rows(const Index *self, const unsigned char *text, size_t
         for (; at < size && is_of_word(text[at]); at++) hash = HASH_STEP(hash, text[at]);
         if (at == start) continue;
         uint32_t word = find_slot(self, text + start, at - start, hash)->word - 1;
+        if (word != NOT_FOUND && word >= self->known_count) continue; /* breaks nothing up */
+        self->met++;
         if (word == NOT_FOUND) {
+            self->unknown++;
             previous = word;
             continue;
         }
-        if (word >= self->known_count) continue; /* breaks nothing up */
         if (word < self->word_row_count) found[count++] = word;
         if (previous != NOT_FOUND) {
             uint32_t pair = *find_pair_slot(self, previous, word) - 1;
@@ -277,7 +279,7 @@ static int add_rows(Index *self, uint32_t *found, Py_ssize_t count, const Rules 
 }
 
 /* A text's rows, for the caller to free, and in `count` their number. NULL with an error set. */
-static uint32_t *rows_of_text(const Index *self, PyObject *text, Py_ssize_t *count)
+static uint32_t *rows_of_text(Index *self, PyObject *text, Py_ssize_t *count)
 {
     Py_ssize_t size;
     const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
@@ -336,6 +338,12 @@ static PyObject *Index_columns(Index *self, PyObject *text)
     }
     PyMem_Free(found);
     return columns;
+}
+
+static PyObject *Index_terms_met(Index *self, PyObject *nothing)
+{
+    (void)nothing;
+    return Py_BuildValue("(KK)", (unsigned long long)self->met, (unsigned long long)self->unknown);
 }
 
 /* A power of two, at most half of which is used; the slots are zeros. */
@@ -454,6 +462,7 @@ static PyMethodDef methods[] = {
     {"sums", (PyCFunction)Index_sums, METH_VARARGS, NULL},
     {"columns", (PyCFunction)Index_columns, METH_O, NULL},
     {"is_sound", (PyCFunction)Index_is_sound, METH_VARARGS, NULL},
+    {"terms_met", (PyCFunction)Index_terms_met, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -18,7 +18,7 @@ from function.compiled.analyzer import AnalyzerSpec
 from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
 
-VERSION = 2
+VERSION = 3
 """Of native.c: what was built of another stays aside until it is built again."""
 
 try:
@@ -69,6 +69,10 @@ class NativeVocabulary:
     def rows_in(self, text: str) -> list[int]:
         """As TermVocabulary.rows_in, of each row the column alone."""
         return self._index.columns(self._words(text))
+
+    def terms_met(self) -> tuple[int, int]:
+        """As TermVocabulary.terms_met."""
+        return self._index.terms_met()
 
     def terms(self) -> list[str]:
         """As PairVocabulary.terms."""

@@ -49,6 +49,7 @@ class PairVocabulary:
         # What is no word drops out before pairs are formed: `filter` does it, seeing a None.
         self._words.update(dict.fromkeys(splitter.ignored))
         self._words[None] = self._end
+        self._met = self._unmet = 0
 
     @staticmethod
     def fits(spec: AnalyzerSpec) -> bool:
@@ -63,6 +64,8 @@ class PairVocabulary:
             words += self._split(text)
             words.append(None)
         nodes = self._find(words)
+        self._met += len(nodes) - len(texts) - 1
+        self._unmet += nodes.count(self._unknown)
         own: list[int] = [*map(_row_under, nodes, repeat(None))]
         # For the step from each node to the next: the row of the pair, else that of the second.
         rows: list[int] = [*map(dict.get, nodes, nodes[1:], own[1:])]
@@ -82,6 +85,10 @@ class PairVocabulary:
     def _find(self, words: Iterable[str | None]) -> list[Node]:
         """Return the words' nodes, with an end before the first."""
         return [self._end, *filter(None, map(self._words.get, words, repeat(self._unknown)))]
+
+    def terms_met(self) -> tuple[int, int]:
+        """As TermVocabulary.terms_met, of words."""
+        return self._met, self._unmet
 
     def terms(self) -> list[str]:
         """Return the terms that a text can hold: words, then pairs."""

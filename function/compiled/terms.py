@@ -19,6 +19,7 @@ class TermVocabulary:
     def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
         self._analyze = build_analyzer(spec)
         self._rows = rows
+        self._met = self._unknown = 0
 
     def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         """Yield for each text two sums of its terms' rows: each as often as it occurs, and each as
@@ -26,7 +27,10 @@ class TermVocabulary:
         analyze, get, zeros = self._analyze, self._rows.get, repeat(0)
         for text in texts:
             terms = analyze(text)
-            total = sum(map(get, terms, zeros))
+            rows = [*map(get, terms, zeros)]
+            self._met += len(rows)
+            self._unknown += rows.count(0)
+            total = sum(rows)
             yield total, 0 if len({*terms}) == len(terms) else self._sum_again(terms)
 
     def _sum_again(self, terms: Sequence[str]) -> int:
@@ -37,6 +41,11 @@ class TermVocabulary:
     def rows_in(self, text: str) -> list[int]:
         """Return the rows of a text's known terms, repeats included, in any order."""
         return [*filter(None, map(self._rows.get, self._analyze(text)))]
+
+    def terms_met(self) -> tuple[int, int]:
+        """Return how many terms the texts have had so far, repeats included, and how many of these
+        are not in the vocabulary."""
+        return self._met, self._unknown
 
     def terms(self) -> list[str]:
         """Return the terms."""

@@ -7,23 +7,21 @@ they answer is equal byte for byte.
 
 from __future__ import annotations
 
-from json import JSONEncoder
 from time import perf_counter
 
 from function.errors import (
-    PROBLEM_JSON,
     MalformedRequest,
     MethodNotAllowed,
     ModelOutputError,
+    Overloaded,
     ServiceError,
     UnknownMethod,
     UnknownPath,
 )
-from function.http import negotiation
-from function.http.endpoints import Body, Service
+from function.http import negotiation, rendering
+from function.http.endpoints import Service
 from function.http.messages import Request, Response
-from function.http.negotiation import JSON
-from function.http.routes import ROUTES, allowed_methods
+from function.http.routes import ROUTES, Operation, allowed_methods
 from function.telemetry import context
 from function.telemetry.logs import JsonLog
 from function.telemetry.start import StartRecord
@@ -33,7 +31,8 @@ METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
 """RFC 9110, section 9, and RFC 5789; what is not among them is 501, what a path lacks is 405."""
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+UNKNOWN = "(unknown)"
+"""What the metrics call every path and method that is not known here."""
 
 
 class Application:
@@ -54,34 +53,37 @@ class Application:
                 self.log.request_failure(
                     str(exc), exc, request_id=request_id, returned=exc.returned
                 )
-            response = _problem(exc, request_id, request.started)
+            response = self._problem(exc, request_id, request)
         except BaseException as exc:  # a model's own code may leave with any of them
             self.log.request_failure("request failed", exc, request_id=request_id)
             unexpected = ServiceError("The service failed on this request; its log has the cause.")
-            response = _problem(unexpected, request_id, request.started)
+            response = self._problem(unexpected, request_id, request)
         self._record(request, response.status, request_id)
         return response
 
     def refuse(self, request: Request, error: ServiceError) -> Response:
         """The answer to a request that its door did not let in, logged as any other."""
         request_id = context.request_id(request.headers)
-        response = _problem(error, request_id, request.started)
+        response = self._problem(error, request_id, request)
         self._record(request, response.status, request_id)
         return response
 
     def needs_model(self, request: Request) -> bool:
         """Whether the answer has to wait for the model, or to ask it."""
-        operations = ROUTES.get(_route(request.path))
-        operation = operations.get(request.method) if operations else None
+        operation = _operation(request)
         return operation is not None and operation.needs_model
+
+    def takes_time(self, request: Request) -> bool:
+        """Whether the answer may take longer than a moment, with a model or without."""
+        operation = _operation(request)
+        return operation is not None and (operation.needs_model or operation.is_document)
 
     def is_quick(self, request: Request) -> bool:
         """Whether the model is there and its answer a matter of a millisecond at most."""
-        model = self.service.models.model
+        model, operation = self.service.models.model, _operation(request)
         if model is None or len(request.body) > model.predictor.quick_bytes:
             return False
-        operations = ROUTES.get(_route(request.path), {})
-        return not any(operation.asks_registry for operation in operations.values())
+        return operation is None or not (operation.asks_registry or operation.is_document)
 
     def _respond(self, request: Request, request_id: str) -> Response:
         headers, method = request.headers, request.method
@@ -96,34 +98,52 @@ class Application:
         if operation is None:
             allow = allowed_methods(operations)
             if method == "OPTIONS":
-                return Response(204, [("Allow", allow), ("X-Request-ID", request_id)], b"")
+                return rendering.no_content([("Allow", allow)], request_id)
             raise MethodNotAllowed(allow)
         if method == "POST":
             negotiation.check_content_type(headers)
-        negotiation.check_accept(headers)
+        if not operation.is_document:
+            negotiation.check_accept(headers)
         service = self.service
-        if operation.guard is not None:
-            operation.guard(service.settings, headers, request.body)
-        body = negotiation.decoded(headers, request.body, service.settings.max_body_bytes)
+        if operation.takes_webhooks and service.settings.webhook_secret:
+            from function.security import webhooks
+
+            webhooks.check(service.settings.webhook_secret, headers, request.body)
+        most = service.settings.max_body_bytes
+        request.body = negotiation.decoded(headers, request.body, most)
         is_cold = service.models.model is None
-        answer = operation.endpoint(service, body)
+        answer = operation.endpoint(service, request)
         stages = _stages(service) if is_cold else ""
-        return _render(answer, 200, JSON, request_id, request.started, stages)
+        return rendering.render(answer, request_id, request.started, stages)
+
+    def _problem(self, error: ServiceError, request_id: str, request: Request) -> Response:
+        if isinstance(error, Overloaded):
+            self.service.metrics.refused()
+        return rendering.problem(error, request_id, request.started)
 
     def _record(self, request: Request, status: int, request_id: str) -> None:
-        headers = request.headers
+        headers, method, path = request.headers, request.method, request.path
         is_probe = context.is_probe(headers)
-        self.log.request(
-            "DEBUG" if is_probe else _severity(status),
-            request_id,
-            request.method,
-            request.path[:_LONGEST_LOGGED_PATH],
+        trace = context.trace_fields(headers)
+        seconds = perf_counter() - request.started
+        severity = "DEBUG" if is_probe else _severity(status)
+        shown = path[:_LONGEST_LOGGED_PATH]
+        self.log.request(severity, request_id, method, shown, status, seconds, trace)
+        route = _route(path)
+        self.service.metrics.request(
+            route if route in ROUTES else UNKNOWN,
+            method if method in METHODS else UNKNOWN,
             status,
-            perf_counter() - request.started,
-            context.trace_fields(headers),
+            seconds,
+            trace,
         )
         if self._start is not None and self._start.answered(is_probe):
             self._start = None
+
+
+def _operation(request: Request) -> Operation | None:
+    """What the request asks for; None where there is no such thing."""
+    return ROUTES.get(_route(request.path), {}).get(request.method)
 
 
 def _route(path: str) -> str:
@@ -138,28 +158,6 @@ def _stages(service: Service) -> str:
     model = service.models.model
     timings = model.timings_seconds if model is not None else {}
     return "".join(f", {name};dur={1000 * seconds:.1f}" for name, seconds in timings.items())
-
-
-def _problem(error: ServiceError, request_id: str, started: float) -> Response:
-    problem = error.problem(request_id)
-    response = _render(problem, error.status, PROBLEM_JSON, request_id, started)
-    response.headers.extend(error.headers.items())
-    return response
-
-
-def _render(
-    body: Body, status: int, content_type: str, request_id: str, started: float, stages: str = ""
-) -> Response:
-    payload = (body if isinstance(body, str) else _encode(body)).encode()
-    headers = [
-        ("Content-Type", content_type),
-        ("Content-Length", str(len(payload))),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Request-ID", request_id),
-        ("Server-Timing", f"total;dur={1000 * (perf_counter() - started):.3f}{stages}"),
-    ]
-    return Response(status, headers, payload)
 
 
 def _severity(status: int) -> str:

@@ -1,16 +1,20 @@
-"""The operations themselves: each takes the service and the request's body, and returns JSON."""
+"""The operations themselves: each takes the service and a request, and returns what to answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from function import __version__
+from function.http.messages import Document, Request
 from function.model.attempt import LoadedModel
 from function.model.cache import ModelCache
 from function.model.following import Follower
+from function.predictor import Answer
 from function.protocols import sentiment
 from function.settings import Settings
+from function.telemetry import start
+from function.telemetry.metrics import Metrics
 
 
 class Service(NamedTuple):
@@ -19,19 +23,27 @@ class Service(NamedTuple):
     settings: Settings
     models: ModelCache
     follower: Follower
+    metrics: Metrics
     operations: list[dict[str, str]]  # every path, method and summary, as ``/`` shows them
 
     def model(self) -> LoadedModel:
         """The model, waiting for it if need be; raises ModelUnavailable (503)."""
         return self.models.get(self.settings.load_timeout_seconds)
 
+    def predict(self, model: LoadedModel, texts: Sequence[str]) -> Sequence[Answer]:
+        """The model's answers, counted; every protocol asks this way."""
+        answers = model.predictor.predict(texts)
+        self.metrics.predicted(answers)
+        return answers
 
-Body = dict[str, Any] | str
-Endpoint = Callable[[Service, bytes], Body]
-"""From a request's body to the response's: an object to render, or JSON that is rendered."""
+
+Body = dict[str, Any] | str | Document
+Endpoint = Callable[[Service, Request], Body]
+"""From a request, its body decoded, to the response's: an object to render, JSON that is rendered,
+or what is no JSON."""
 
 
-def index(service: Service, body: bytes) -> dict[str, Any]:
+def index(service: Service, request: Request) -> dict[str, Any]:
     """What this service is and where its operations are."""
     return {
         "service_name": service.settings.service_name,
@@ -40,7 +52,7 @@ def index(service: Service, body: bytes) -> dict[str, Any]:
     }
 
 
-def health(service: Service, body: bytes) -> dict[str, Any]:
+def health(service: Service, request: Request) -> dict[str, Any]:
     """Always answers while the process lives; asking loads nothing."""
     models = service.models
     status = "loading" if models.loading else "unhealthy" if models.failed else "healthy"
@@ -54,12 +66,12 @@ def health(service: Service, body: bytes) -> dict[str, Any]:
     }
 
 
-def live(service: Service, body: bytes) -> dict[str, Any]:
+def live(service: Service, request: Request) -> dict[str, Any]:
     """The process answers."""
     return {"status": "live"}
 
 
-def ready(service: Service, body: bytes) -> dict[str, Any]:
+def ready(service: Service, request: Request) -> dict[str, Any]:
     """200 once the model has answered a prediction; asking starts the load, never waits for it."""
     if service.models.model is None:
         service.models.start()
@@ -67,26 +79,26 @@ def ready(service: Service, body: bytes) -> dict[str, Any]:
     return {"status": "ready"}
 
 
-def predict(service: Service, body: bytes) -> str:
+def predict(service: Service, request: Request) -> str:
     """Classify one text."""
-    text, with_scores = sentiment.parse_predict(body, service.settings)
+    text, with_scores = sentiment.parse_predict(request.body, service.settings)
     model = service.model()
-    prediction = model.predictor.predict((text,))[0]
+    prediction = service.predict(model, (text,))[0]
     labels = model.predictor.labels if with_scores else None
     return sentiment.render_prediction(text, prediction, model.lineage.shown_version, labels)
 
 
-def predict_batch(service: Service, body: bytes) -> str:
+def predict_batch(service: Service, request: Request) -> str:
     """Classify up to MAX_BATCH_SIZE texts, answered in input order."""
-    texts, with_scores = sentiment.parse_batch(body, service.settings)
+    texts, with_scores = sentiment.parse_batch(request.body, service.settings)
     model = service.model()
-    predictions = model.predictor.predict(texts)
+    predictions = service.predict(model, texts)
     labels = model.predictor.labels if with_scores else None
     version = model.lineage.shown_version
     return sentiment.render_batch(texts, predictions, version, labels)
 
 
-def models_info(service: Service, body: bytes) -> dict[str, Any]:
+def models_info(service: Service, request: Request) -> dict[str, Any]:
     """The loaded model's lineage, engine and load timings; loads it if need be."""
     model = service.model()
     lineage = model.lineage
@@ -119,15 +131,7 @@ def models_info(service: Service, body: bytes) -> dict[str, Any]:
     }
 
 
-def check_signature(settings: Settings, headers: Mapping[str, str], body: bytes) -> None:
-    """Where WEBHOOK_SECRET is set, only MLflow may ask (Forbidden, 403)."""
-    if settings.webhook_secret:
-        from function.security import webhooks
-
-        webhooks.check(settings.webhook_secret, headers, body)
-
-
-def models_refresh(service: Service, body: bytes) -> dict[str, Any]:
+def models_refresh(service: Service, request: Request) -> dict[str, Any]:
     """Ask the registry which version is meant now, and follow; ModelUnavailable where it does not
     say."""
     service.model()
@@ -137,6 +141,26 @@ def models_refresh(service: Service, body: bytes) -> dict[str, Any]:
         "model_version": service.model().lineage.shown_version,
         "refused": _refused(service),
     }
+
+
+def metrics(service: Service, request: Request) -> Document:
+    """What Prometheus scrapes; asking loads nothing."""
+    from function.telemetry.exposition import ModelFacts, render
+
+    model, facts = service.models.model, None
+    if model is not None:
+        lineage, predictor = model.lineage, model.predictor
+        info = {
+            "name": lineage.model_name or "",
+            "version": lineage.shown_version or "",
+            "run_id": lineage.run_id or "",
+            "engine": predictor.engine,
+        }
+        terms = getattr(predictor, "terms_met", None)
+        facts = ModelFacts(info, model.timings_seconds, terms)
+    cold_start_seconds = start.seconds_until("model_loaded")
+    accept = request.headers.get("accept", "")
+    return Document(*render(service.metrics, facts, cold_start_seconds, accept))
 
 
 def _refused(service: Service) -> dict[str, Any] | None:

@@ -38,6 +38,13 @@ class Request:
         self.started = perf_counter()
 
 
+class Document(NamedTuple):
+    """What an endpoint answers that is no JSON; ``content_type`` is the header's value."""
+
+    content_type: str
+    content: bytes
+
+
 class Response(NamedTuple):
     """One whole HTTP response.
 

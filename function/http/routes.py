@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from function.http import endpoints
 from function.http.endpoints import Endpoint
-from function.settings import Settings
-
-Guard = Callable[[Settings, Mapping[str, str], bytes], None]
-"""Of the settings, a request's headers and its body as it came; raises what it is refused with."""
 
 
 class Operation(NamedTuple):
     """An endpoint as a client sees it.
 
     ``needs_model`` where it waits for the model or asks it, ``asks_registry`` where that may take
-    seconds whatever the model is; ``guard`` refuses requests that may not ask this.
+    seconds whatever the model is, ``takes_webhooks`` where MLflow itself may ask, and signs that.
+    ``is_document`` where the answer is no JSON: it takes milliseconds, and no model.
     """
 
     endpoint: Endpoint
     summary: str
     needs_model: bool = False
     asks_registry: bool = False
-    guard: Guard | None = None
+    takes_webhooks: bool = False
+    is_document: bool = False
 
 
 ROUTES: dict[str, dict[str, Operation]] = {
@@ -32,6 +29,7 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/health": {"GET": Operation(endpoints.health, "Status, always 200 while the process lives")},
     "/health/live": {"GET": Operation(endpoints.live, "Liveness probe")},
     "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},
+    "/metrics": {"GET": Operation(endpoints.metrics, "Metrics for Prometheus", is_document=True)},
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
     },
@@ -41,7 +39,7 @@ ROUTES: dict[str, dict[str, Operation]] = {
             "Follow the alias or stage now",
             needs_model=True,
             asks_registry=True,
-            guard=endpoints.check_signature,
+            takes_webhooks=True,
         )
     },
     "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True)},

@@ -21,6 +21,7 @@ from function.registry import published, uris
 from function.registry.lineage import Lineage
 from function.settings import Settings
 from function.telemetry.logs import JsonLog, timestamp
+from function.telemetry.metrics import Metrics
 
 JITTER = 0.1
 """Share of the interval by which it varies: pods that started together do not ask together."""
@@ -42,12 +43,15 @@ class Refusal(NamedTuple):
 class Follower:
     """Keeps a cache's model the one that MODEL_URI means."""
 
-    def __init__(self, settings: Settings, log: JsonLog, models: ModelCache) -> None:
+    def __init__(
+        self, settings: Settings, log: JsonLog, metrics: Metrics, models: ModelCache
+    ) -> None:
         self.refusal: Refusal | None = None
         self._settings = settings
         self._log = log
+        self._metrics = metrics
         self._models = models
-        self._load = Loader(settings, log, work=load_newest)
+        self._load = Loader(settings, log, metrics, work=load_newest)
         self._one_at_a_time = threading.Lock()
         self._asked_meanwhile = False
         self._refused: Lineage | None = None
@@ -93,8 +97,10 @@ class Follower:
         while self._asked_meanwhile and self._one_at_a_time.acquire(blocking=False):
             try:
                 self._asked_meanwhile = False
+                outcome = "failed"
                 outcome = self._look(is_asked_for)
             finally:
+                self._metrics.refreshed(outcome)
                 self._one_at_a_time.release()
         return outcome
 

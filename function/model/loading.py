@@ -11,6 +11,7 @@ from function.model.stages import Stages
 from function.settings import Settings
 from function.telemetry import start
 from function.telemetry.logs import JsonLog
+from function.telemetry.metrics import Metrics
 
 # Numbers that differ each time: addresses in memory, names of temporary folders, ids, durations.
 _PASSING = r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+"
@@ -34,6 +35,7 @@ class Loader:
         self,
         settings: Settings,
         log: JsonLog,
+        metrics: Metrics,
         begun: Attempt[LoadedModel] | None = None,
         work: Work[LoadedModel] = load,
     ) -> None:
@@ -41,6 +43,7 @@ class Loader:
         self._settings = settings
         self._begun = begun
         self._log = log
+        self._metrics = metrics
         self._origin = settings.compiled_model or settings.model_uri
         self._attempts = 0
         self._cause: list[str] = []
@@ -54,8 +57,10 @@ class Loader:
         try:
             model = attempt.result(self._settings.load_deadline_seconds)
         except BaseException as exc:  # a model's own code runs here, and may call sys.exit
+            self._metrics.loaded("failed")
             self._log_failure(exc, attempt)
             raise LoadFailure(self._answer(exc)) from exc
+        self._metrics.loaded("loaded")
         self._log_success(model, attempt.stages)
         self._attempts, self._cause = 0, []
         shown = self._log.redact(model.lineage.model_uri)

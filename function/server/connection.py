@@ -201,7 +201,7 @@ class Connection:
                 request = item.request
                 if item.error is not None:
                     self._put(server.application.refuse(request, item.error), item)
-                elif server.application.needs_model(request):
+                elif server.application.takes_time(request):
                     self._submit(item)
                 else:
                     self._put(server.application(request), item)

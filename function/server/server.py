@@ -18,6 +18,7 @@ from function.server.room import BodyRoom
 from function.server.waker import Waker
 from function.server.workers import Job, Workers
 from function.settings import MOST_THREADS_FOR_COMPILED, Settings
+from function.telemetry.metrics import Gauge
 
 MOST_ACCEPTED_AT_ONCE = 64
 TICK_SECONDS = 0.25
@@ -34,6 +35,8 @@ QUICK_SECONDS = 0.02
 # Who waits for longer may have given up, and is asked before the work is done.
 PATIENCE_SECONDS = 0.1
 MOST_CHECKED_AT_ONCE = 64
+# What needs no model and takes longer than a moment does not wait for those that do.
+MOST_ASIDE = 4
 # For the log, the model's files, and the registry.
 _SPARE_DESCRIPTORS = 32
 
@@ -58,6 +61,7 @@ class Server:
         self.workers = Workers(
             application, self._most_running, settings.max_queue, self._waker.wake
         )
+        self.aside = Workers(application, lambda: MOST_ASIDE, settings.max_queue, self._waker.wake)
         self._connections: set[Connection] = set()
         self._quick: deque[Job] = deque()
         self._unchecked: list[Connection] = []
@@ -74,6 +78,23 @@ class Server:
         """The descriptor to which a signal writes."""
         return self._waker.descriptor
 
+    def gauges(self) -> list[Gauge]:
+        """What the metrics say of the server."""
+        workers, quick = self.workers, self._quick
+        return [
+            Gauge(
+                "requests_in_flight",
+                "Requests that a thread works on with the model",
+                lambda: workers.running,
+            ),
+            Gauge(
+                "requests_queued",
+                "Requests that wait for their turn",
+                lambda: workers.waiting + len(quick),
+            ),
+            Gauge("connections", "Connections that are open", lambda: len(self._connections)),
+        ]
+
     def leave(self) -> None:
         """Begin to leave, as the package's docstring says; safe in a signal handler."""
         self._told_to_leave = True
@@ -87,7 +108,7 @@ class Server:
             for key, events in ready:
                 self._tell(key.data, events)
             self._answer_quick()
-            for job, response in self.workers.finished():
+            for job, response in (*self.workers.finished(), *self.aside.finished()):
                 self._finish(job, response)
             if self.now >= next_tick:
                 next_tick = self.now + TICK_SECONDS
@@ -110,12 +131,13 @@ class Server:
             self._selector.register(of, events, watcher)
 
     def submit(self, job: Job) -> bool:
-        """Take a request for the model; False where more wait already than may."""
-        if self.application.is_quick(job.item.request):
+        """Take a request that takes time; False where more wait already than may."""
+        application, request = self.application, job.item.request
+        if application.is_quick(request):
             job.is_quick = True
             self._quick.append(job)
             return True
-        return self.workers.submit(job)
+        return (self.workers if application.needs_model(request) else self.aside).submit(job)
 
     def ends(self, connection: Connection) -> bool:
         """Whether the connection's next answer is its last."""

@@ -55,6 +55,16 @@ class Workers:
         self._given: SimpleQueue[Job] | None = None
         self._done: deque[tuple[Job, Response]] = deque()
 
+    @property
+    def running(self) -> int:
+        """How many jobs are at work."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for their turn."""
+        return len(self._queued)
+
     def submit(self, job: Job) -> bool:
         """Take a job; False where as many wait already as may."""
         if self._running < self._most_running():

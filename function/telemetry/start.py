@@ -20,6 +20,11 @@ def mark(name: str) -> None:
     _marks.setdefault(name, milliseconds_since_start())
 
 
+def seconds_until(name: str) -> float | None:
+    """From the start of the process until this happened; None where it has not."""
+    return _marks[name] / 1000 if name in _marks else None
+
+
 def milliseconds_since_start() -> float:
     """Since the kernel started this process, to 10 ms; where there is no /proc, since import."""
     try:

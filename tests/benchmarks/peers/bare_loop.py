@@ -14,7 +14,7 @@ _ANSWER = Response(
 class Constant:
     """As much of function.http.application.Application as the server asks for in a request."""
 
-    def needs_model(self, request):
+    def takes_time(self, request):
         return True
 
     def __call__(self, request):

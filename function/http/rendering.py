@@ -1,0 +1,49 @@
+"""Responses as plain data: what every one of them carries, and errors as problem details."""
+
+from __future__ import annotations
+
+from json import JSONEncoder
+from time import perf_counter
+
+from function.errors import PROBLEM_JSON, ServiceError
+from function.http.endpoints import Body
+from function.http.messages import Document, Response
+from function.http.negotiation import JSON
+
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def render(body: Body, request_id: str, started: float, stages: str = "") -> Response:
+    """What an endpoint returned, as 200; ``stages`` are more of Server-Timing's metrics."""
+    if isinstance(body, Document):
+        return _response(200, body.content_type, body.content, request_id, started, stages)
+    text = body if isinstance(body, str) else _encode(body)
+    return _response(200, JSON, text.encode(), request_id, started, stages)
+
+
+def problem(error: ServiceError, request_id: str, started: float) -> Response:
+    """The error as RFC 9457 has it."""
+    content = _encode(error.problem(request_id)).encode()
+    response = _response(error.status, PROBLEM_JSON, content, request_id, started)
+    response.headers.extend(error.headers.items())
+    return response
+
+
+def no_content(headers: list[tuple[str, str]], request_id: str) -> Response:
+    """What OPTIONS is answered: nothing but ``headers``."""
+    always = [("X-Content-Type-Options", "nosniff"), ("X-Request-ID", request_id)]
+    return Response(204, headers + always, b"")
+
+
+def _response(
+    status: int, content_type: str, content: bytes, request_id: str, started: float, more: str = ""
+) -> Response:
+    headers = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Request-ID", request_id),
+        ("Server-Timing", f"total;dur={1000 * (perf_counter() - started):.3f}{more}"),
+    ]
+    return Response(status, headers, content)
