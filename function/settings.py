@@ -6,6 +6,7 @@ The README's table is rendered from here, so a setting exists everywhere or nowh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
@@ -85,6 +86,11 @@ class Settings:
         "sentiment-inference-service", "Name reported by `/` and `/health`, and in every log record"
     )
     log_level: str = setting("INFO", "Least severe log record written", choices=LOG_LEVELS)
+    access_log: str = setting(
+        "all",
+        "Requests that get a log record: `all`, `errors` (status 400 and above), or `sampled:N`, the"
+        " errors and one in N of the others",
+    )
     max_batch_size: int = setting(
         100, "Most texts in one `/predict_batch` request", unit="texts", minimum=1
     )
@@ -198,12 +204,22 @@ class Settings:
             given["host"] = given["host"].removeprefix("[").removesuffix("]")
         settings = cls(**given)
         settings.label_names()
+        settings.logged_one_in()
         return settings
 
     @property
     def threads(self) -> int:
         """How many requests Functions Framework's server hands to Python at a time."""
         return self.max_concurrency + PROBE_THREADS
+
+    def logged_one_in(self) -> int:
+        """Of how many requests without an error one gets a log record; 0 where none does."""
+        kind, _, number = self.access_log.lower().partition(":")
+        if not number and kind in ("all", "errors"):
+            return int(kind == "all")
+        if kind != "sampled" or not re.fullmatch("0*[1-9][0-9]{0,8}", number):
+            raise InvalidSetting("ACCESS_LOG", self.access_log, "all, errors or sampled:N")
+        return int(number)
 
     def label_names(self) -> dict[str, str]:
         """``LABELS`` as a mapping from the model's class (as text) to the name to show."""

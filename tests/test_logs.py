@@ -50,7 +50,16 @@ def test_client_errors_are_warnings(create_app: AppFactory, read_records: Any) -
         ("X-Cloud-Trace-Context", f"{TRACE_ID}/255;o=1", (TRACE_ID, "00000000000000ff", True)),
         ("X-Cloud-Trace-Context", TRACE_ID, (TRACE_ID, None, None)),
         ("traceparent", f"00-{'0' * 32}-{SPAN_ID}-01", (None, None, None)),
+        ("traceparent", f"00-{TRACE_ID}-{'0' * 16}-01", (None, None, None)),
+        ("traceparent", f"00-{TRACE_ID}-{SPAN_ID}0-01", (None, None, None)),
+        ("traceparent", f"00-{TRACE_ID}-{SPAN_ID}-01-more", (None, None, None)),
+        ("traceparent", f"01-{TRACE_ID}-{SPAN_ID}-01-more", (TRACE_ID, SPAN_ID, True)),
+        ("traceparent", f"ff-{TRACE_ID}-{SPAN_ID}-01", (None, None, None)),
         ("traceparent", "garbage", (None, None, None)),
+        ("X-Cloud-Trace-Context", f"{TRACE_ID}/{2**64 - 1}", (TRACE_ID, "f" * 16, None)),
+        ("X-Cloud-Trace-Context", f"{TRACE_ID}/{2**64};o=1", (TRACE_ID, None, True)),
+        ("X-Cloud-Trace-Context", f"{TRACE_ID}/0", (TRACE_ID, None, None)),
+        ("X-Cloud-Trace-Context", "0" * 32, (None, None, None)),
         ("X-Cloud-Trace-Context", "1/2/3", (None, None, None)),
     ],
 )
@@ -66,6 +75,24 @@ def test_traceparent_wins_over_the_vendor_header(create_app: AppFactory, read_re
     headers = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "X-Cloud-Trace-Context": "f" * 32}
     create_app().get("/health", headers=headers)
     assert read_records()[0]["trace_id"] == TRACE_ID
+
+
+@pytest.mark.parametrize(
+    ("access_log", "logged"),
+    [
+        ("all", ["/health", "/health", "/nowhere", "/health", "/health", "/health"]),
+        ("errors", ["/nowhere"]),
+        ("sampled:3", ["/health", "/nowhere", "/health"]),
+        ("SAMPLED:1000000", ["/health", "/nowhere"]),
+    ],
+)
+def test_the_access_log_has_what_is_asked_for_and_every_error(
+    create_app: AppFactory, read_records: Any, access_log: str, logged: list[str]
+) -> None:
+    client = create_app(ACCESS_LOG=access_log)
+    for path in ("/health", "/health", "/nowhere", "/health", "/health", "/health"):
+        client.get(path)
+    assert [record["path"] for record in read_records()] == logged
 
 
 def test_a_load_is_logged_with_the_timing_of_each_stage(

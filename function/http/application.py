@@ -7,6 +7,7 @@ they answer is equal byte for byte.
 
 from __future__ import annotations
 
+from itertools import count
 from time import perf_counter
 
 from function.errors import (
@@ -42,6 +43,8 @@ class Application:
         self.service = service
         self.log = log
         self._start = start
+        self._logged_one_in = service.settings.logged_one_in()
+        self._without_error = count()
 
     def __call__(self, request: Request) -> Response:
         """Answer one request, waiting for the model where it is needed and not there yet."""
@@ -126,9 +129,10 @@ class Application:
         is_probe = context.is_probe(headers)
         trace = context.trace_fields(headers)
         seconds = perf_counter() - request.started
-        severity = "DEBUG" if is_probe else _severity(status)
-        shown = path[:_LONGEST_LOGGED_PATH]
-        self.log.request(severity, request_id, method, shown, status, seconds, trace)
+        if self._logged_one_in == 1 or self._is_logged(status):
+            severity = "DEBUG" if is_probe else _severity(status)
+            shown = path[:_LONGEST_LOGGED_PATH]
+            self.log.request(severity, request_id, method, shown, status, seconds, trace)
         route = _route(path)
         self.service.metrics.request(
             route if route in ROUTES else UNKNOWN,
@@ -139,6 +143,13 @@ class Application:
         )
         if self._start is not None and self._start.answered(is_probe):
             self._start = None
+
+    def _is_logged(self, status: int) -> bool:
+        """As ACCESS_LOG says; of a sample the first is one."""
+        if status >= 400:
+            return True
+        one_in = self._logged_one_in
+        return one_in > 0 and next(self._without_error) % one_in == 0
 
 
 def _operation(request: Request) -> Operation | None:

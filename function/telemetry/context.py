@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACEPARENT = re.compile(
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
+)
 _CLOUD_TRACE = re.compile(r"([0-9a-fA-F]{32})(?:/(\d{1,20}))?(?:;o=([01]))?")
 
 
@@ -42,11 +44,14 @@ os.register_at_fork(after_in_child=_spare_ids.clear)
 def trace_fields(headers: Mapping[str, str]) -> dict[str, Any]:
     """``trace_id``, ``span_id`` (16 hex digits) and ``trace_sampled`` for the log record."""
     given = headers.get("traceparent")
-    if given and (match := _TRACEPARENT.fullmatch(given)) and int(match[1], 16):
-        return _fields(match[1], match[2], bool(int(match[3], 16) & 1))
+    if given and (match := _TRACEPARENT.fullmatch(given)):
+        version, trace_id, span_id, flags, more = match.groups()
+        if not (version == "00" and more):  # later versions may have more to say
+            return _fields(trace_id, span_id, bool(int(flags, 16) & 1))
     given = headers.get("x-cloud-trace-context")
-    if given and (match := _CLOUD_TRACE.fullmatch(given)):
-        span_id = f"{int(match[2]):016x}" if match[2] else None
+    if given and (match := _CLOUD_TRACE.fullmatch(given)) and int(match[1], 16):
+        number = int(match[2] or 0)
+        span_id = f"{number:016x}" if 0 < number < 1 << 64 else None
         return _fields(match[1].lower(), span_id, match[3] == "1" if match[3] else None)
     return {}
 
