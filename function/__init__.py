@@ -30,7 +30,6 @@ def __getattr__(name: str) -> Any:
     from function.handler import create_handle
     from function.settings import settings_or_exit
 
-    settings = settings_or_exit()
-    framework.prepare(settings)
+    settings = framework.prepare(settings_or_exit())
     globals()["handle"] = created = create_handle(settings)
     return created

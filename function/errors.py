@@ -47,6 +47,15 @@ class MalformedRequest(ServiceError):
     status, title, slug = 400, "Bad Request", "malformed-request"
 
 
+class Unauthorized(ServiceError):
+    """Nobody that is known here; ``challenge`` is the header's value (RFC 6750, section 3)."""
+
+    status, title, slug = 401, "Unauthorized", "unauthorized"
+
+    def __init__(self, detail: str, challenge: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": challenge})
+
+
 class Forbidden(ServiceError):
     status, title, slug = 403, "Forbidden", "forbidden"
 

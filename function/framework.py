@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import pairwise
 
 from function.settings import Settings
 
 _COMMAND = re.compile(r"functions[-_]framework|(^|/)ff$")
 
 
-def prepare(settings: Settings) -> None:
-    """Call it when ``handle`` is asked for: gunicorn is not there yet."""
+def prepare(settings: Settings) -> Settings:
+    """Call it when ``handle`` is asked for: gunicorn is not there yet. Returns the settings with
+    the address that the command was given."""
     # gunicorn gets 4 threads a core: as many requests waiting for a cold start would keep a
     # liveness probe waiting too.
     os.environ.setdefault("THREADS", str(settings.threads))
-    if _COMMAND.search(sys.argv[0]) and not _is_debugging():
+    if not _COMMAND.search(sys.argv[0]):
+        return settings
+    if not _is_debugging():
         _bracket_address()
+    return settings.replace(host=_given_host(sys.orig_argv[1:]) or settings.host)
 
 
 def _bracket_address() -> None:
@@ -29,7 +34,7 @@ def _bracket_address() -> None:
     given = sys.orig_argv[1:]
     bracketed = [_bracketed(argument) for argument in given]
     host = os.environ.get("HOST", "")
-    if bracketed == given and (_bracketed(host) == host or _names_host(given)):
+    if bracketed == given and (_bracketed(host) == host or _given_host(given)):
         return
     os.environ["HOST"] = _bracketed(host)
     os.execv(sys.executable, [sys.executable, *bracketed])
@@ -43,8 +48,14 @@ def _bracketed(text: str) -> str:
     return f"{option}[{address}]" if is_bare else text
 
 
-def _names_host(arguments: list[str]) -> bool:
-    return any(argument.partition("=")[0] == "--host" for argument in arguments)
+def _given_host(arguments: list[str]) -> str:
+    """What ``--host`` says, without brackets; empty where it is not there."""
+    said = ""
+    for argument, following in pairwise([*arguments, ""]):
+        name, _, value = argument.partition("=")
+        if name == "--host":
+            said = value or following
+    return said.removeprefix("[").removesuffix("]")
 
 
 def _is_debugging() -> bool:

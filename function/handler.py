@@ -56,11 +56,11 @@ def create_handle(settings: Settings) -> Handle:
         except ServiceError as exc:
             return _as_flask(application.refuse(received, exc), isinstance(exc, BodyTooLarge))
         if not application.needs_model(received) or application.is_quick(received):
-            return _as_flask(application(received))
+            return _as_flask(application.patiently(received))
         if not slots.acquire(blocking=False):
             return _as_flask(application.refuse(received, _too_many(settings)))
         try:
-            return _as_flask(application(received))
+            return _as_flask(application.patiently(received))
         finally:
             slots.release()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 from function.errors import InvalidSetting
@@ -88,8 +89,44 @@ class Settings:
     log_level: str = setting("INFO", "Least severe log record written", choices=LOG_LEVELS)
     access_log: str = setting(
         "all",
-        "Requests that get a log record: `all`, `errors` (status 400 and above), or `sampled:N`, the"
-        " errors and one in N of the others",
+        "Requests that get a log record: `all`, `errors` (status 400 and above), or `sampled:N`,"
+        " the errors and one in N of the others",
+    )
+    auth: str = setting(
+        "none",
+        "How a client says who it is: `api-key` wants one of `API_KEYS` or `API_KEYS_FILE`, `jwt` a"
+        " token that `JWT_JWKS` verifies",
+        choices=("none", "api-key", "jwt"),
+    )
+    auth_open_paths: str = setting(
+        "",
+        "Paths that need no key or token, comma-separated, `*` at the end for all that begin so;"
+        " `/health*` never does",
+    )
+    api_keys: str = setting(
+        "",
+        "Keys, comma-separated, each `ID:SHA256HEX[:SCOPE+SCOPE]` as `python -m function.keys` has"
+        " it; without a scope `predict`",
+    )
+    api_keys_file: str = setting(
+        "", "File of such keys, one a line, `#` for remarks; read again when it changes"
+    )
+    jwt_jwks: str = setting(
+        "", "JSON Web Key Set that tokens are verified with: an `https://` URL, or a file"
+    )
+    jwt_issuer: str = setting("", "What a token's `iss` must be")
+    jwt_audience: str = setting("", "What a token's `aud` must be, or hold")
+    jwt_leeway_seconds: float = setting(
+        0.0,
+        "By how much the clocks of issuer and service may differ",
+        unit="seconds",
+        minimum=0,
+        maximum=300,
+    )
+    cors_allow_origins: str = setting(
+        "",
+        "Origins whose pages a browser lets ask, comma-separated, as `https://app.example.com`; `*`"
+        " is all, empty none",
     )
     max_batch_size: int = setting(
         100, "Most texts in one `/predict_batch` request", unit="texts", minimum=1
@@ -245,8 +282,15 @@ def specs() -> Iterator[tuple[str, Setting]]:
 
 def settings_or_exit() -> Settings:
     """The settings from the environment; a bad one ends the process with one line (status 1)."""
-    try:
+    with exit_where_invalid():
         return Settings.from_environ()
+
+
+@contextmanager
+def exit_where_invalid() -> Iterator[None]:
+    """InvalidSetting ends the process with its one line."""
+    try:
+        yield
     except InvalidSetting as exc:
         from function.security.redaction import Redaction
 
@@ -258,10 +302,12 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:
     if type_name == "str":
-        value: Any = text.upper() if spec.choices else text
-        if spec.choices and value not in spec.choices:
+        if not spec.choices:
+            return text
+        found = [choice for choice in spec.choices if choice.lower() == text.lower()]
+        if not found:
             raise InvalidSetting(name, text, f"one of {', '.join(spec.choices)}")
-        return value
+        return found[0]
     if type_name == "bool":
         if text.lower() not in _BOOLEANS:
             raise InvalidSetting(name, text, "true or false")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from function.http.application import Application
 from function.http.endpoints import Service
 from function.http.routes import directory
@@ -9,10 +11,17 @@ from function.model.attempt import Attempt, LoadedModel
 from function.model.cache import ModelCache
 from function.model.following import Follower
 from function.model.loading import Loader
-from function.settings import Settings
+from function.settings import Settings, exit_where_invalid
 from function.telemetry.logs import JsonLog
 from function.telemetry.metrics import Metrics
 from function.telemetry.start import StartRecord
+
+if TYPE_CHECKING:
+    from function.security.access import Access, Authenticator
+    from function.security.cors import Cors
+
+_LOOPBACK = ("localhost", "::1")
+_OF_AUTH = ("api_keys", "api_keys_file", "jwt_jwks")
 
 
 def create_application(
@@ -21,7 +30,7 @@ def create_application(
     """The application that both doors call; loads nothing yet.
 
     With ``tells_start`` the log gets a record of what the start was spent on. ``begun`` is a load
-    that is under way.
+    that is under way. A setting that is not valid ends the process with one line.
     """
     log = JsonLog(settings.log_level, settings.service_name)
     metrics = Metrics()
@@ -31,4 +40,56 @@ def create_application(
     follower = Follower(settings, log, metrics, models)
     models.when_loaded = follower.start
     start = StartRecord(log) if tells_start else None
-    return Application(Service(settings, models, follower, metrics, directory()), log, start)
+    service = Service(settings, models, follower, metrics, directory())
+    return Application(service, log, start, _access(settings, log), _cors(settings))
+
+
+def _access(settings: Settings, log: JsonLog) -> Access | None:
+    if settings.auth == "none":
+        _warn_of_none(settings, log)
+        return None
+    from function.security.access import Access
+
+    with exit_where_invalid():
+        return Access(_authenticator(settings, log), settings.auth_open_paths)
+
+
+def _authenticator(settings: Settings, log: JsonLog) -> Authenticator:
+    def tell(told: str) -> None:
+        log.write("ERROR", told)
+
+    if settings.auth == "api-key":
+        from function.security.apikeys import ApiKeys
+
+        return ApiKeys(settings.api_keys, settings.api_keys_file, tell)
+    from function.security import tokens
+
+    return tokens.configured(
+        settings.jwt_jwks,
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        settings.jwt_leeway_seconds,
+        tell,
+    )
+
+
+def _cors(settings: Settings) -> Cors | None:
+    if not settings.cors_allow_origins:
+        return None
+    from function.security.cors import Cors
+
+    with exit_where_invalid():
+        return Cors(settings.cors_allow_origins)
+
+
+def _warn_of_none(settings: Settings, log: JsonLog) -> None:
+    """Once, where others than this machine may ask."""
+    if settings.host in _LOOPBACK or settings.host.startswith("127."):
+        return
+    idle = [name.upper() for name in _OF_AUTH if getattr(settings, name)]
+    log.write(
+        "WARNING",
+        f"anybody who reaches {settings.host}:{settings.port} may ask: set AUTH=api-key or AUTH=jwt"
+        ", or let only a gateway reach it that asks who they are",
+        has_no_effect=idle or None,
+    )

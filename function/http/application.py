@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import count
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from function.errors import (
     MalformedRequest,
@@ -27,11 +28,16 @@ from function.telemetry import context
 from function.telemetry.logs import JsonLog
 from function.telemetry.start import StartRecord
 
+if TYPE_CHECKING:
+    from function.security.access import Access
+    from function.security.cors import Cors
+
 _LONGEST_LOGGED_PATH = 256
 METHODS = frozenset(
     ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 )
 """RFC 9110, section 9, and RFC 5789; what is not among them is 501, what a path lacks is 405."""
+SIGNATURE = "x-mlflow-signature"
 UNKNOWN = "(unknown)"
 """What the metrics call every path and method that is not known here."""
 
@@ -39,10 +45,21 @@ UNKNOWN = "(unknown)"
 class Application:
     """Answers requests for one service; safe to call from several threads."""
 
-    def __init__(self, service: Service, log: JsonLog, start: StartRecord | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        log: JsonLog,
+        start: StartRecord | None = None,
+        access: Access | None = None,
+        cors: Cors | None = None,
+    ) -> None:
+        """Without ``access`` anybody may ask anything, without ``cors`` no page of another origin
+        hears the answer."""
         self.service = service
         self.log = log
         self._start = start
+        self._access = access
+        self._cors = cors
         self._logged_one_in = service.settings.logged_one_in()
         self._without_error = count()
 
@@ -61,32 +78,38 @@ class Application:
             self.log.request_failure("request failed", exc, request_id=request_id)
             unexpected = ServiceError("The service failed on this request; its log has the cause.")
             response = self._problem(unexpected, request_id, request)
-        self._record(request, response.status, request_id)
-        return response
+        return self._finished(request, response, request_id)
+
+    def patiently(self, request: Request) -> Response:
+        """As a call, having waited, within bounds, for what tells who asks."""
+        if self._access is not None:
+            self._access.wait(*_asked_for(request), request.headers)
+        return self(request)
 
     def refuse(self, request: Request, error: ServiceError) -> Response:
         """The answer to a request that its door did not let in, logged as any other."""
         request_id = context.request_id(request.headers)
-        response = self._problem(error, request_id, request)
-        self._record(request, response.status, request_id)
-        return response
+        return self._finished(request, self._problem(error, request_id, request), request_id)
 
     def needs_model(self, request: Request) -> bool:
         """Whether the answer has to wait for the model, or to ask it."""
         operation = _operation(request)
         return operation is not None and operation.needs_model
 
-    def takes_time(self, request: Request) -> bool:
-        """Whether the answer may take longer than a moment, with a model or without."""
+    def is_aside(self, request: Request) -> bool:
+        """Whether the answer takes longer than a moment, and not because of the model."""
         operation = _operation(request)
-        return operation is not None and (operation.needs_model or operation.is_document)
+        if operation is not None and operation.is_document:
+            return True
+        access = self._access
+        return access is not None and access.must_wait(*_asked_for(request), request.headers)
 
     def is_quick(self, request: Request) -> bool:
         """Whether the model is there and its answer a matter of a millisecond at most."""
         model, operation = self.service.models.model, _operation(request)
         if model is None or len(request.body) > model.predictor.quick_bytes:
             return False
-        return operation is None or not (operation.asks_registry or operation.is_document)
+        return operation is None or not operation.asks_registry
 
     def _respond(self, request: Request, request_id: str) -> Response:
         headers, method = request.headers, request.method
@@ -95,9 +118,14 @@ class Application:
         if method not in METHODS:
             raise UnknownMethod()
         operations = ROUTES.get(_route(request.path))
+        cors = self._cors
+        if cors is not None and operations is not None and cors.is_preflight(method, headers):
+            allow = allowed_methods(operations)
+            return rendering.no_content(cors.preflight(allow), request_id)
+        operation = operations.get("GET" if method == "HEAD" else method) if operations else None
+        self._authorise(request, operation)
         if operations is None:
             raise UnknownPath("There is nothing at this path; GET / lists what there is.")
-        operation = operations.get("GET" if method == "HEAD" else method)
         if operation is None:
             allow = allowed_methods(operations)
             if method == "OPTIONS":
@@ -108,10 +136,6 @@ class Application:
         if not operation.is_document:
             negotiation.check_accept(headers)
         service = self.service
-        if operation.takes_webhooks and service.settings.webhook_secret:
-            from function.security import webhooks
-
-            webhooks.check(service.settings.webhook_secret, headers, request.body)
         most = service.settings.max_body_bytes
         request.body = negotiation.decoded(headers, request.body, most)
         is_cold = service.models.model is None
@@ -119,10 +143,32 @@ class Application:
         stages = _stages(service) if is_cold else ""
         return rendering.render(answer, request_id, request.started, stages)
 
+    def _authorise(self, request: Request, operation: Operation | None) -> None:
+        """Raises what a request is refused with that may not ask this. MLflow's signature under a
+        webhook lets it pass without a key."""
+        secret = self.service.settings.webhook_secret
+        takes_webhooks = operation is not None and operation.takes_webhooks and secret
+        if takes_webhooks and (self._access is None or SIGNATURE in request.headers):
+            from function.security import webhooks
+
+            webhooks.check(secret, request.headers, request.body)
+        elif self._access is not None:
+            path, scope = _asked_for(request)
+            caller = self._access.caller(path, scope, request.headers)
+            request.caller = caller.fields
+            self._access.check(caller, scope)
+
     def _problem(self, error: ServiceError, request_id: str, request: Request) -> Response:
         if isinstance(error, Overloaded):
             self.service.metrics.refused()
         return rendering.problem(error, request_id, request.started)
+
+    def _finished(self, request: Request, response: Response, request_id: str) -> Response:
+        """The response with what every one has, logged and counted."""
+        if self._cors is not None:
+            response.headers.extend(self._cors.headers(request.headers))
+        self._record(request, response.status, request_id)
+        return response
 
     def _record(self, request: Request, status: int, request_id: str) -> None:
         headers, method, path = request.headers, request.method, request.path
@@ -132,7 +178,8 @@ class Application:
         if self._logged_one_in == 1 or self._is_logged(status):
             severity = "DEBUG" if is_probe else _severity(status)
             shown = path[:_LONGEST_LOGGED_PATH]
-            self.log.request(severity, request_id, method, shown, status, seconds, trace)
+            fields = {**trace, **request.caller} if request.caller else trace
+            self.log.request(severity, request_id, method, shown, status, seconds, fields)
         route = _route(path)
         self.service.metrics.request(
             route if route in ROUTES else UNKNOWN,
@@ -155,6 +202,13 @@ class Application:
 def _operation(request: Request) -> Operation | None:
     """What the request asks for; None where there is no such thing."""
     return ROUTES.get(_route(request.path), {}).get(request.method)
+
+
+def _asked_for(request: Request) -> tuple[str, str | None]:
+    """The path, and the scope that asking for it takes."""
+    route, method = _route(request.path), request.method
+    operation = ROUTES.get(route, {}).get("GET" if method == "HEAD" else method)
+    return route, None if operation is None else operation.scope
 
 
 def _route(path: str) -> str:

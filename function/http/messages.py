@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from time import perf_counter
 from typing import NamedTuple
 
+_NOBODY: Mapping[str, str] = {}
+
 
 class Request:
     """One whole HTTP request.
@@ -17,10 +19,10 @@ class Request:
     ``path`` is percent-decoded and has no query, ``query`` is as it came. ``headers`` have names in
     lower case; what came several times is joined by commas (RFC 9110, 5.2). ``body`` is what was
     sent, with no transfer coding and with its content coding. ``started`` is when it was whole, on
-    ``time.perf_counter``'s clock.
+    ``time.perf_counter``'s clock. ``caller`` is what the log says of who asks, once that is known.
     """
 
-    __slots__ = ("body", "headers", "method", "path", "query", "started")
+    __slots__ = ("body", "caller", "headers", "method", "path", "query", "started")
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Request:
         self.query = query
         self.headers = headers
         self.body = body
+        self.caller: Mapping[str, str] = _NOBODY
         self.started = perf_counter()
 
 

@@ -13,12 +13,14 @@ class Operation(NamedTuple):
 
     ``needs_model`` where it waits for the model or asks it, ``asks_registry`` where that may take
     seconds whatever the model is, ``takes_webhooks`` where MLflow itself may ask, and signs that.
-    ``is_document`` where the answer is no JSON: it takes milliseconds, and no model.
+    ``is_document`` where the answer is no JSON: it takes milliseconds, and no model. ``scope`` is
+    what a caller's key or token must have (security/access.py), where it must have one.
     """
 
     endpoint: Endpoint
     summary: str
     needs_model: bool = False
+    scope: str | None = None
     asks_registry: bool = False
     takes_webhooks: bool = False
     is_document: bool = False
@@ -38,12 +40,15 @@ ROUTES: dict[str, dict[str, Operation]] = {
             endpoints.models_refresh,
             "Follow the alias or stage now",
             needs_model=True,
+            scope="admin",
             asks_registry=True,
             takes_webhooks=True,
         )
     },
-    "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True)},
-    "/predict_batch": {"POST": Operation(endpoints.predict_batch, "Classify several texts", True)},
+    "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True, "predict")},
+    "/predict_batch": {
+        "POST": Operation(endpoints.predict_batch, "Classify several texts", True, "predict")
+    },
 }
 
 

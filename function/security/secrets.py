@@ -23,7 +23,10 @@ _SECRET_PARTS = frozenset(
 _PLACE_PARTS = frozenset(("FILE", "PATH", "DIR", "FOLDER", "SOCK", "TYPE", "EXPIRATION", "MODE"))
 _ADDRESS_PARTS = frozenset(("URI", "URL", "DSN", "PROXY", "ENDPOINT", "HOST", "SERVER"))
 _SECRET_NAMES = ("MLFLOW_TRACKING_USERNAME", "AZURE_STORAGE_CONNECTION_STRING")
-_OPEN_NAMES = ("PWD", "GOOGLE_APPLICATION_CREDENTIALS")
+_OPEN_NAMES = (
+    *("PWD", "GOOGLE_APPLICATION_CREDENTIALS", "AUTH", "AUTH_OPEN_PATHS"),
+    *("JWT_JWKS", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS"),
+)
 
 _SECRET_KEYS = (
     *("pass", "pwd", "secret", "token", "cred", "cookie", "sas", "sig", "key", "auth"),

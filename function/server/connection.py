@@ -193,6 +193,7 @@ class Connection:
     def _answer(self) -> None:
         """Answer what has arrived whole, in order, as far as that goes without waiting."""
         server, items = self._server, self._items
+        application = server.application
         if self.is_closed:
             return
         while True:
@@ -200,11 +201,11 @@ class Connection:
                 item = items.popleft()
                 request = item.request
                 if item.error is not None:
-                    self._put(server.application.refuse(request, item.error), item)
-                elif server.application.takes_time(request):
+                    self._put(application.refuse(request, item.error), item)
+                elif application.needs_model(request) or application.is_aside(request):
                     self._submit(item)
                 else:
-                    self._put(server.application(request), item)
+                    self._put(application(request), item)
             if self._unsent:
                 self._send()
             if self.is_closed:

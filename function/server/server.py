@@ -61,7 +61,9 @@ class Server:
         self.workers = Workers(
             application, self._most_running, settings.max_queue, self._waker.wake
         )
-        self.aside = Workers(application, lambda: MOST_ASIDE, settings.max_queue, self._waker.wake)
+        self.aside = Workers(
+            application.patiently, lambda: MOST_ASIDE, settings.max_queue, self._waker.wake
+        )
         self._connections: set[Connection] = set()
         self._quick: deque[Job] = deque()
         self._unchecked: list[Connection] = []
@@ -133,11 +135,13 @@ class Server:
     def submit(self, job: Job) -> bool:
         """Take a request that takes time; False where more wait already than may."""
         application, request = self.application, job.item.request
+        if application.is_aside(request):
+            return self.aside.submit(job)
         if application.is_quick(request):
             job.is_quick = True
             self._quick.append(job)
             return True
-        return (self.workers if application.needs_model(request) else self.aside).submit(job)
+        return self.workers.submit(job)
 
     def ends(self, connection: Connection) -> bool:
         """Whether the connection's next answer is its last."""

@@ -1,0 +1,174 @@
+"""The keys that tokens are verified with: a JSON Web Key Set (RFC 7517), from a file or a server.
+
+A server is asked in a thread of its own, so no request waits for one that is slow but those that
+bring a key id that is not known, and these for seconds at most. What was fetched is fetched again
+after a while, and sooner for an unknown id, as issuers change keys; while the server is away the
+keys that were there still hold, for an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import jwt
+from jwt.exceptions import PyJWTError
+
+from function.errors import InvalidSetting
+from function.security.watched import WatchedFile
+
+FETCH_SECONDS = 5.0
+MOST_BYTES = 262_144
+LIFETIME_SECONDS = 300.0
+PAUSE_SECONDS = 5.0
+"""Between two fetches, whatever ids are asked for: tokens cost nothing to invent."""
+MOST_STALE_SECONDS = 3600.0
+LEAST_RSA_BITS = 2048
+_ALGORITHMS = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
+_CURVES = {"EC": "P-256", "OKP": "Ed25519"}
+
+
+class VerifyingKey(NamedTuple):
+    """A public key, and the one algorithm that it is for: a token does not choose."""
+
+    key: Any
+    algorithm: str
+
+
+Keys = dict[str, VerifyingKey]
+Tell = Callable[[str], None]
+
+
+def parse(text: str | bytes) -> Keys:
+    """The keys that can verify, by id; raises InvalidSetting where it is no key set."""
+    try:
+        listed = json.loads(text)["keys"]
+        found = [(str(one.get("kid", "")), _verifying(one)) for one in listed]
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise InvalidSetting("JWT_JWKS", "its content", "a JSON Web Key Set") from exc
+    keys = {name: key for name, key in found if key is not None}
+    if not keys:
+        expected = "at least one public key for RS256, ES256 (P-256) or EdDSA (Ed25519)"
+        raise InvalidSetting("JWT_JWKS", "its content", expected)
+    return keys
+
+
+def _verifying(one: dict[str, Any]) -> VerifyingKey | None:
+    """None for a key of another kind or purpose: a set may have these for others."""
+    kind = one.get("kty")
+    algorithm = _ALGORITHMS.get(str(kind))
+    if algorithm is None or one.get("alg", algorithm) != algorithm or one.get("use") == "enc":
+        return None
+    if one.get("crv") != _CURVES.get(str(kind)) or "d" in one:
+        return None
+    try:
+        key = jwt.PyJWK.from_dict(one, algorithm).key
+    except (PyJWTError, ValueError, TypeError):
+        return None
+    if kind == "RSA" and key.key_size < LEAST_RSA_BITS:
+        return None
+    return VerifyingKey(key, algorithm)
+
+
+class KeySet(Protocol):
+    """Where keys are looked up."""
+
+    def keys(self) -> Keys | None:
+        """Those that hold now; None where there have never been any."""
+
+    def must_wait(self, key_id: str) -> bool:
+        """Whether asking the server may bring this key, and may be done now."""
+
+    def wait(self) -> None:
+        """Until the server has been asked, or has had time enough."""
+
+
+class FileKeySet:
+    """Keys from a mounted file, read again when it changes."""
+
+    def __init__(self, path: str, tell: Tell) -> None:
+        self._file = WatchedFile("JWT_JWKS", Path(path), parse, tell)
+
+    def keys(self) -> Keys:
+        return self._file.content()
+
+    def must_wait(self, key_id: str) -> bool:
+        return False
+
+    def wait(self) -> None: ...
+
+
+class RemoteKeySet:
+    """Keys from a server."""
+
+    def __init__(self, url: str, tell: Tell) -> None:
+        self._url = url
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._keys: Keys | None = None
+        self._fetched_at = self._asked_at = -MOST_STALE_SECONDS
+        self._under_way: threading.Event | None = None
+        self._is_away = False
+        self._start()
+
+    def keys(self) -> Keys | None:
+        age = time.monotonic() - self._fetched_at
+        if age > LIFETIME_SECONDS:
+            self._start()
+        return self._keys if age < MOST_STALE_SECONDS else None
+
+    def must_wait(self, key_id: str) -> bool:
+        keys = self.keys()
+        if keys and (key_id in keys or not key_id):
+            return False
+        return self._under_way is not None or self._may_ask()
+
+    def wait(self) -> None:
+        under_way = self._start()
+        if under_way is not None:
+            under_way.wait(FETCH_SECONDS)
+
+    def _may_ask(self) -> bool:
+        return time.monotonic() - self._asked_at >= PAUSE_SECONDS
+
+    def _start(self) -> threading.Event | None:
+        """Ask the server, unless somebody does or did a moment ago; what is set at the end."""
+        with self._lock:
+            if self._under_way is None and self._may_ask():
+                self._asked_at = time.monotonic()
+                self._under_way = threading.Event()
+                threading.Thread(target=self._run, name="jwks", daemon=True).start()
+            return self._under_way
+
+    def _run(self) -> None:
+        try:
+            self._keys = parse(_fetched(self._url))
+            self._fetched_at, self._is_away = time.monotonic(), False
+        except Exception as exc:
+            if not self._is_away:
+                self._is_away = True
+                self._tell(f"the keys that verify tokens cannot be fetched from JWT_JWKS: {exc}")
+        finally:
+            with self._lock:
+                under_way, self._under_way = self._under_way, None
+            if under_way is not None:
+                under_way.set()
+
+
+def _fetched(url: str) -> bytes:
+    """The body of the answer, of MOST_BYTES within FETCH_SECONDS at most, drips and all."""
+    until, content = time.monotonic() + FETCH_SECONDS, b""
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})
+    with urllib.request.urlopen(request, timeout=FETCH_SECONDS) as response:
+        while chunk := response.read1(MOST_BYTES + 1 - len(content)):
+            content += chunk
+            if len(content) > MOST_BYTES:
+                raise ValueError(f"more than {MOST_BYTES} bytes")
+            if time.monotonic() > until:
+                raise TimeoutError(f"it took longer than {FETCH_SECONDS:g} s")
+    return content
