@@ -56,6 +56,12 @@ class Settings:
         "Folder that `python -m function.compile` wrote; served instead of `MODEL_URI`, with no"
         " registry and no MLflow in the process",
     )
+    skops_trusted_types: str = setting(
+        "",
+        "Types and functions that skops files may hold beside scikit-learn's, as full names with"
+        " commas between (`reviews.cleaning.Cleaner`); what a model lists for itself is not"
+        " believed",
+    )
     model_refresh_seconds: float = setting(
         0.0,
         "How often to ask the registry whether the alias or stage in `MODEL_URI` means another"
@@ -205,6 +211,7 @@ class Settings:
         settings = cls(**given)
         settings.label_names()
         settings.logged_one_in()
+        settings.trusted_types()
         return settings
 
     @property
@@ -230,6 +237,16 @@ class Settings:
                 expected = "class=name pairs, each class and each name once"
                 raise InvalidSetting("LABELS", self.labels, expected)
             names[key] = name
+        return names
+
+    def trusted_types(self) -> list[str]:
+        """The names in ``SKOPS_TRUSTED_TYPES``."""
+        text = self.skops_trusted_types
+        names = [*filter(None, (part.strip() for part in text.split(",")))]
+        for parts in (name.split(".") for name in names):
+            if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+                expected = "full names, module and type, with commas between"
+                raise InvalidSetting("SKOPS_TRUSTED_TYPES", text, expected)
         return names
 
 

@@ -128,15 +128,17 @@ def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:
     )
 
 
-def deserialize(lineage: Lineage, folder: Path) -> Any:
+def deserialize(lineage: Lineage, folder: Path, settings: Settings) -> Any:
     """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
     from function.model import owncode
-    from function.registry import mlflow, modelfile, skopsfile
+    from function.registry import mlflow, modelfile, skopsfile, skopstypes
     from function.registry.failures import explained
 
-    if file := skopsfile.find(folder):
-        with explained(lineage.model_uri, folder):
-            return skopsfile.load(file)
+    with explained(lineage.model_uri, folder):
+        if file := skopsfile.find(folder):
+            return skopsfile.load(file.path, settings.trusted_types())
+        if file := skopsfile.of(folder):  # mlflow believes what it lists for itself
+            skopstypes.permitted(file.path, settings.trusted_types())
     with owncode.kept_apart(folder):
         return mlflow.deserialize(lineage, folder, modelfile.flavour(lineage.details))
 
@@ -149,13 +151,13 @@ def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:
     from function.model import vectorizers
 
     if Path(given).is_file():
-        return vectorizers.read_file(Path(given))
+        return vectorizers.read_file(Path(given), settings)
     with TemporaryDirectory(prefix="vectorizer-") as workspace:
         path = _download(settings.replace(model_uri=given), stages, workspace)
         if path.is_file():
-            return vectorizers.read_file(path)
+            return vectorizers.read_file(path, settings)
         lineage, folder = fetch(settings.replace(model_uri=given), stages, workspace)
-        return deserialize(lineage, folder)
+        return deserialize(lineage, folder, settings)
 
 
 def _download(settings: Settings, stages: Stages, workspace: str) -> Path:

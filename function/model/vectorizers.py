@@ -13,20 +13,22 @@ from typing import Any
 from function.compiler.sklearn_names import describe
 from function.errors import ModelLoadError
 from function.originals import readers
+from function.registry import skopsfile
+from function.settings import Settings
 
 _MOST_DETAIL = 200
 
 
-def read_file(path: Path) -> Any:
+def read_file(path: Path, settings: Settings) -> Any:
     """What is in the file.
 
-    Where ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION`` is false, a pickle is refused, and of a skops
-    file every type that skops does not trust by itself. Raises ModelLoadError.
+    A pickle is refused where ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION`` is false, and a skops file
+    that holds types which are not trusted. Raises ModelLoadError.
     """
-    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
-    may_run_code = allowed in ("true", "1")
     try:
-        return _read(path, may_run_code)
+        if _is_skops(path):
+            return skopsfile.load(path, settings.trusted_types())
+        return _unpickled(path)
     except ModelLoadError:
         raise
     except Exception as exc:  # whatever the file holds
@@ -37,13 +39,9 @@ def read_file(path: Path) -> Any:
         ) from exc
 
 
-def _read(path: Path, may_run_code: bool) -> Any:
-    if _is_skops(path):
-        import skops.io
-
-        trusted = skops.io.get_untrusted_types(file=path) if may_run_code else []
-        return skops.io.load(path, trusted=trusted)
-    if not may_run_code:
+def _unpickled(path: Path) -> Any:
+    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
+    if allowed not in ("true", "1"):
         raise ModelLoadError(
             f"{path} is a pickle, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids loading one. Set"
             " it to true if you trust the file, or save the vectorizer with skops.io.dump."
