@@ -56,6 +56,12 @@ class Settings:
         "Folder that `python -m function.compile` wrote; served instead of `MODEL_URI`, with no"
         " registry and no MLflow in the process",
     )
+    model_formats: str = setting(
+        "any",
+        "What may be loaded beside compiled and published models: scikit-learn's in skops files,"
+        " which are data, or code as well (pickles, Python models, `code_paths`)",
+        choices=("skops", "any"),
+    )
     skops_trusted_types: str = setting(
         "",
         "Types and functions that skops files may hold beside scikit-learn's, as full names with"
@@ -274,11 +280,13 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 
 def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:
-    if type_name == "str":
-        value: Any = text.upper() if spec.choices else text
-        if spec.choices and value not in spec.choices:
+    if spec.choices:
+        by_folded = {choice.lower(): choice for choice in spec.choices}
+        if text.lower() not in by_folded:
             raise InvalidSetting(name, text, f"one of {', '.join(spec.choices)}")
-        return value
+        return by_folded[text.lower()]
+    if type_name == "str":
+        return text
     if type_name == "bool":
         if text.lower() not in _BOOLEANS:
             raise InvalidSetting(name, text, "true or false")

@@ -371,6 +371,20 @@ def test_every_kind_of_model_is_loaded_the_quick_way_or_through_mlflow(
     assert found.lineage == lineage
 
 
+@pytest.mark.parametrize("name", ["pickled", "python"])
+def test_of_a_model_that_is_refused_its_description_alone_is_fetched_and_mlflow_not_asked(
+    odd_models: str, name: str
+) -> None:
+    with front(odd_models) as listening:
+        stages = Stages()
+        settings = Settings(listening.url, f"models:/{name}/1", model_formats="skops")
+        told = message(lambda: from_registry(settings, stages))
+    assert told.startswith("MODEL_FORMATS=skops forbids")
+    fetched = [asked.path for asked in listening.asked if "/artifacts/" in asked.path]
+    assert [path.rpartition("/")[2] for path in fetched] == ["MLmodel"]
+    assert stages.through_mlflow is None
+
+
 def test_files_in_a_store_of_their_own_are_fetched_by_mlflow(server_registry: Registry) -> None:
     def in_a_bucket(path: str) -> Reply | None:
         elsewhere = {"artifact_uri": "no-such-scheme://bucket/model"}

@@ -155,9 +155,9 @@ def test_a_file_that_mlflow_has_to_load_is_looked_through_before(
 def test_a_vectorizers_file_is_believed_no_more(tmp_path: Path) -> None:
     path = write(tmp_path / "vectorizer", ATTACKS["posix.system"](tmp_path / "mark"))
     with pytest.raises(ModelLoadError, match="not trusted: posix.system"):
-        vectorizers.read_file(path, Settings())
+        vectorizers.read_file(path, Settings(), Stages())
     assert marks(tmp_path) == []
-    vectorizers.read_file(path, Settings(skops_trusted_types="posix.system"))
+    vectorizers.read_file(path, Settings(skops_trusted_types="posix.system"), Stages())
     assert marks(tmp_path) == ["mark"]
 
 
@@ -261,7 +261,7 @@ def test_a_type_of_the_users_own_takes_its_name_in_the_setting(tmp_path: Path) -
         )
     with pytest.raises(ModelLoadError, match=f"not trusted: {own}"):
         load(tmp_path / "model")
-    found = load(tmp_path / "model", skops_trusted_types=own)
+    found = load(tmp_path / "model", skops_trusted_types=own, model_formats="skops")
     assert found.predict([TEXT])[0].label == "positive"
 
 

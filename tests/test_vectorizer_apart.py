@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from function.compiled import artifact
 from function.errors import ModelLoadError
 from function.model import vectorizers
+from function.model.stages import Stages
 from function.settings import Settings
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.registry import training_data
@@ -159,8 +160,8 @@ def test_a_forbidden_pickle_is_not_loaded_and_skops_alone_is(tmp_path: Path) -> 
         as_pickle(vectorizer, tmp_path / "pickle")
         as_skops(vectorizer, tmp_path / "skops")
         with pytest.raises(ModelLoadError, match="MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids"):
-            vectorizers.read_file(tmp_path / "pickle", Settings())
-        found = vectorizers.read_file(tmp_path / "skops", Settings())
+            vectorizers.read_file(tmp_path / "pickle", Settings(), Stages())
+        found = vectorizers.read_file(tmp_path / "skops", Settings(), Stages())
         assert found.vocabulary_ == vectorizer.vocabulary_
 
 

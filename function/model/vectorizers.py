@@ -12,23 +12,24 @@ from typing import Any
 
 from function.compiler.sklearn_names import describe
 from function.errors import ModelLoadError
+from function.model.stages import Stages
 from function.originals import readers
-from function.registry import skopsfile
+from function.registry import formats, skopsfile
 from function.settings import Settings
 
 _MOST_DETAIL = 200
 
 
-def read_file(path: Path, settings: Settings) -> Any:
+def read_file(path: Path, settings: Settings, stages: Stages) -> Any:
     """What is in the file.
 
-    A pickle is refused where ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION`` is false, and a skops file
-    that holds types which are not trusted. Raises ModelLoadError.
+    A pickle is refused where MODEL_FORMATS or MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids it, and a
+    skops file that holds types which are not trusted. Raises ModelLoadError.
     """
     try:
         if _is_skops(path):
             return skopsfile.load(path, settings.trusted_types())
-        return _unpickled(path)
+        return _unpickled(path, settings, stages)
     except ModelLoadError:
         raise
     except Exception as exc:  # whatever the file holds
@@ -39,7 +40,9 @@ def read_file(path: Path, settings: Settings) -> Any:
         ) from exc
 
 
-def _unpickled(path: Path) -> Any:
+def _unpickled(path: Path, settings: Settings, stages: Stages) -> Any:
+    told = f"{path} is a pickle or joblib file (skops.io.dump writes one that is none)"
+    formats.permit_code(told, settings)
     allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
     if allowed not in ("true", "1"):
         raise ModelLoadError(
@@ -48,7 +51,9 @@ def _unpickled(path: Path) -> Any:
         )
     import joblib
 
-    return joblib.load(path)  # plain pickles too
+    found = joblib.load(path)  # plain pickles too
+    stages.ran_code.append(formats.warning(f"{path}, a pickle or joblib file"))
+    return found
 
 
 def _is_skops(path: Path) -> bool:
