@@ -82,7 +82,7 @@ def compile_model(
         report(f"trained with {in_words(details['trained_with'])}")
     for phrase in details.get("restored", ()):
         report(f"compiled as it was trained, {phrase}")
-    for warning in details.get("warnings", ()):
+    for warning in (*stages.ran_code, *details.get("warnings", ())):
         report(f"warning: {warning}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)

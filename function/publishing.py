@@ -6,6 +6,7 @@ scikit-learn for it. README, "Publishing".
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,9 +28,9 @@ def publish(model: Any, texts: Sequence[str] = ()) -> None:
     """Compile a registered model and publish it, right after it was logged in a training script.
 
     ``model`` is what ``mlflow.sklearn.log_model`` returned, or a MODEL_URI; ``texts`` are compared
-    too. The registry is the one that MLflow is pointed at. Does nothing where it is published
-    already. Raises NotCompilable with the reason, and ModelLoadError where the registry or the
-    model gives cause.
+    too. The registry is the one that MLflow is pointed at; what may be loaded, MODEL_FORMATS and
+    SKOPS_TRUSTED_TYPES say. Does nothing where it is published already. Raises NotCompilable with
+    the reason, and ModelLoadError where the registry or the model gives cause.
 
         info = mlflow.sklearn.log_model(pipeline, name="model", registered_model_name="reviews")
         function.publish(info)
@@ -37,7 +38,9 @@ def publish(model: Any, texts: Sequence[str] = ()) -> None:
     uri = getattr(model, "model_uri", model)
     if not isinstance(uri, str):
         raise TypeError(f"publish() takes a MODEL_URI or what log_model returned, not {uri!r}")
-    settings = Settings(mlflow_tracking_uri=mlflow.tracking_uri(), model_uri=uri)
+    followed = {name: os.environ.get(name, "") for name in ("MODEL_FORMATS", "SKOPS_TRUSTED_TYPES")}
+    settings = Settings.from_environ(followed)
+    settings = settings.replace(mlflow_tracking_uri=mlflow.tracking_uri(), model_uri=uri)
     publish_version(settings, Report("publish"), texts)
 
 

@@ -9,9 +9,10 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from function.errors import InvalidSetting
+from function.variables import Setting, parse, setting
 
 # Under Functions Framework, beyond the threads for requests: probes must be answered while every
 # other thread is busy.
@@ -19,22 +20,6 @@ PROBE_THREADS = 4
 # Python runs one compiled prediction at a time: more threads only take the lock from each other.
 MOST_THREADS_FOR_COMPILED = 2
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-class Setting(NamedTuple):
-    """One setting's default, help, unit, bounds (both inclusive) and choices."""
-
-    default: Any
-    help: str
-    unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-
-
-def setting(default: Any, help: str, **rules: Any) -> Any:
-    """Declare one; the environment variable is the field's name in capitals."""
-    return Setting(default, help, **rules)
 
 
 class Settings:
@@ -56,6 +41,18 @@ class Settings:
         "",
         "Folder that `python -m function.compile` wrote; served instead of `MODEL_URI`, with no"
         " registry and no MLflow in the process",
+    )
+    model_formats: str = setting(
+        "any",
+        "What may be loaded beside compiled and published models: scikit-learn's in skops files,"
+        " which are data, or code as well (pickles, Python models, `code_paths`)",
+        choices=("skops", "any"),
+    )
+    skops_trusted_types: str = setting(
+        "",
+        "Types and functions that skops files may hold beside scikit-learn's, as full names with"
+        " commas between (`reviews.cleaning.Cleaner`); what a model lists for itself is not"
+        " believed",
     )
     model_refresh_seconds: float = setting(
         0.0,
@@ -236,12 +233,13 @@ class Settings:
         for name, (type_name, spec) in _SPECS.items():
             text = source.get(name.upper(), "").strip()
             if text:
-                given[name] = _parse(name.upper(), text, type_name, spec)
+                given[name] = parse(name.upper(), text, type_name, spec)
         if "host" in given:  # as in a URL: gunicorn wants an IPv6 address so, sockets do not
             given["host"] = given["host"].removeprefix("[").removesuffix("]")
         settings = cls(**given)
         settings.label_names()
         settings.logged_one_in()
+        settings.trusted_types()
         return settings
 
     @property
@@ -267,6 +265,16 @@ class Settings:
                 expected = "class=name pairs, each class and each name once"
                 raise InvalidSetting("LABELS", self.labels, expected)
             names[key] = name
+        return names
+
+    def trusted_types(self) -> list[str]:
+        """The names in ``SKOPS_TRUSTED_TYPES``."""
+        text = self.skops_trusted_types
+        names = [*filter(None, (part.strip() for part in text.split(",")))]
+        for parts in (name.split(".") for name in names):
+            if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+                expected = "full names, module and type, with commas between"
+                raise InvalidSetting("SKOPS_TRUSTED_TYPES", text, expected)
         return names
 
 
@@ -295,43 +303,6 @@ def exit_where_invalid() -> Iterator[None]:
         from function.security.redaction import Redaction
 
         raise SystemExit(Redaction()(str(exc))) from None
-
-
-_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-def _parse(name: str, text: str, type_name: str, spec: Setting) -> Any:
-    if type_name == "str":
-        if not spec.choices:
-            return text
-        found = [choice for choice in spec.choices if choice.lower() == text.lower()]
-        if not found:
-            raise InvalidSetting(name, text, f"one of {', '.join(spec.choices)}")
-        return found[0]
-    if type_name == "bool":
-        if text.lower() not in _BOOLEANS:
-            raise InvalidSetting(name, text, "true or false")
-        return _BOOLEANS[text.lower()]
-    number = int if type_name == "int" else float
-    expected = _expected(number, spec)
-    try:
-        value = number(text)
-        if not text.isascii() or "_" in text:  # Python's own liberties: 1_000, other digits
-            raise ValueError
-    except ValueError:
-        raise InvalidSetting(name, text, expected) from None
-    low, high = spec.minimum, spec.maximum
-    if not (low is None or value >= low) or not (high is None or value <= high) or value - value:
-        raise InvalidSetting(name, text, expected)  # value - value is NaN for NaN and infinity
-    return value
-
-
-def _expected(number: type, spec: Setting) -> str:
-    kind = "a whole number" if number is int else "a number"
-    unit = f" of {spec.unit}" if spec.unit else ""
-    if spec.maximum is not None:
-        return f"{kind}{unit} from {spec.minimum} to {spec.maximum}"
-    return f"{kind}{unit}, at least {spec.minimum}" if spec.minimum is not None else kind
 
 
 def markdown_table() -> str:

@@ -371,6 +371,20 @@ def test_every_kind_of_model_is_loaded_the_quick_way_or_through_mlflow(
     assert found.lineage == lineage
 
 
+@pytest.mark.parametrize("name", ["pickled", "python"])
+def test_of_a_model_that_is_refused_its_description_alone_is_fetched_and_mlflow_not_asked(
+    odd_models: str, name: str
+) -> None:
+    with front(odd_models) as listening:
+        stages = Stages()
+        settings = Settings(listening.url, f"models:/{name}/1", model_formats="skops")
+        told = message(lambda: from_registry(settings, stages))
+    assert told.startswith("MODEL_FORMATS=skops forbids")
+    fetched = [asked.path for asked in listening.asked if "/artifacts/" in asked.path]
+    assert [path.rpartition("/")[2] for path in fetched] == ["MLmodel"]
+    assert stages.through_mlflow is None
+
+
 def test_files_in_a_store_of_their_own_are_fetched_by_mlflow(server_registry: Registry) -> None:
     def in_a_bucket(path: str) -> Reply | None:
         elsewhere = {"artifact_uri": "no-such-scheme://bucket/model"}
@@ -439,21 +453,18 @@ def shout(texts: list[str]) -> list[str]:
     return [text.upper() for text in texts]
 
 
-def test_a_type_is_trusted_where_the_model_says_so_and_only_there(tmp_path: Path) -> None:
-    folder = tmp_path / "model"
+def test_a_function_is_trusted_where_the_operator_says_so_and_only_there(tmp_path: Path) -> None:
+    folder, name = tmp_path / "model", f"{__name__}.shout"
     model = make_pipeline(FunctionTransformer(shout), strings_pipeline())
-    mlflow.sklearn.save_model(
-        model, folder, pip_requirements=[], skops_trusted_types=[f"{__name__}.shout"]
-    )
+    mlflow.sklearn.save_model(model, folder, pip_requirements=[], skops_trusted_types=[name])
     file = skopsfile.find(folder)
     assert file is not None
-    assert skopsfile.load(file).predict([TEXT]) == ["positive"]
+    assert skopsfile.load(file.path, [name]).predict([TEXT]) == ["positive"]
+    assert f"not trusted: {name}." in message(lambda: skopsfile.load(file.path, []))
+    assert f"not trusted: {name}." in message(lambda: load("sqlite:///none.db", str(folder)))
+    # Whatever the model itself says of it.
     (folder / "MLmodel").write_text((folder / "MLmodel").read_text().replace("shout", "whisper"))
-    named = "UntrustedTypesFoundException"
-    assert named in message(lambda: load("sqlite:///none.db", str(folder)))
-    with pytest.raises(Exception, match="shout") as refused:
-        mlflow.sklearn.load_model(str(folder))
-    assert type(refused.value).__name__ == named
+    assert skopsfile.load(file.path, [name]).predict([TEXT]) == ["positive"]
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,19 @@ def test_a_registry_that_says_no_is_not_away(registry: Troubled, start: Start) -
     assert answer.status == 503 and "is not there" in answer.json["detail"]
 
 
+def test_what_is_kept_is_data_and_served_where_models_are_to_be_and_a_pickle_after_it_is_not(
+    registry: Troubled, start: Start
+) -> None:
+    pickled = log_version(registry.upstream, NAME, publish=False, serialization_format="pickle")
+    start(MODEL_FORMATS="skops")
+    promote(registry.upstream, NAME, pickled)
+    server = start(is_awaited=False, MODEL_FORMATS="skops")
+    assert "MODEL_FORMATS=skops forbids" in server.request("/models/info").json["detail"]
+    registry.trouble = away
+    server = start(MODEL_FORMATS="skops")
+    assert served(server) == "1" and told(server)
+
+
 def test_the_next_cold_start_fetches_nothing_again(registry: Troubled, start: Start) -> None:
     start()
     assert len(registry.fetched()) == 1

@@ -214,6 +214,22 @@ def test_a_version_that_does_not_load_is_refused_and_the_one_before_serves_on(
     assert served(server) == version and refused(server) is None
 
 
+def test_a_promotion_to_a_pickle_is_refused_where_models_are_to_be_data(
+    registry: str, start: Follow
+) -> None:
+    version = log_version(registry, NAME, publish=False, serialization_format="cloudpickle")
+    server = start(MODEL_FORMATS="skops")
+    promote(registry, NAME, version)
+    assert wait_until(lambda: refused(server) is not None, 20)
+    told = refused(server)
+    assert told is not None and told["version"] == version
+    assert told["reason"].startswith("MODEL_FORMATS=skops forbids")
+    assert served(server) == "1"
+    function.publish(f"models:/{NAME}/{version}")  # which is data
+    assert server.request("/models/refresh", {}).json["outcome"] == "replaced"
+    assert served(server) == version
+
+
 def test_a_refusal_ends_with_the_promotion_that_caused_it(
     versions: Registry, registry: str, start: Follow
 ) -> None:

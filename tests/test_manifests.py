@@ -157,6 +157,10 @@ def test_an_overlay_without_a_model_says_where_it_is(overlay: str) -> None:
     assert not settings(overlay).compiled_model
 
 
+def test_the_registry_overlay_loads_no_model_that_runs_code() -> None:
+    assert settings("registry").model_formats == "skops"
+
+
 def test_slim_serves_what_an_alias_names() -> None:
     assert uris.model_name(settings("slim").model_uri).alias == "champion"
     assert settings("slim").model_refresh_seconds == 15

@@ -31,6 +31,17 @@ def test_values_are_read_from_the_environment() -> None:
     assert settings.load_retry_seconds == 0.5
 
 
+@pytest.mark.parametrize("given", ["skops", "SKOPS", "Skops"])
+def test_a_choice_is_taken_in_any_case_and_kept_as_it_is_documented(given: str) -> None:
+    assert Settings.from_environ({"MODEL_FORMATS": given}).model_formats == "skops"
+
+
+def test_trusted_types_are_full_names_with_commas_between() -> None:
+    settings = Settings.from_environ({"SKOPS_TRUSTED_TYPES": " a.B, c.d.e ,"})
+    assert settings.trusted_types() == ["a.B", "c.d.e"]
+    assert Settings().trusted_types() == []
+
+
 @pytest.mark.parametrize(("given", "host"), [("::1", "::1"), ("[::1]", "::1"), ("a", "a")])
 def test_an_ipv6_address_may_have_brackets(given: str, host: str) -> None:
     assert Settings.from_environ({"HOST": given}).host == host
@@ -61,6 +72,10 @@ def test_an_empty_variable_keeps_the_default() -> None:
         ("ACCESS_LOG", "sampled:0"),
         ("ACCESS_LOG", "sampled:1.5"),
         ("ACCESS_LOG", "errors:2"),
+        ("MODEL_FORMATS", "pickle"),
+        ("SKOPS_TRUSTED_TYPES", "Cleaner"),
+        ("SKOPS_TRUSTED_TYPES", "a.B;c.D"),
+        ("SKOPS_TRUSTED_TYPES", "reviews.*"),
         ("LABELS", "0"),
         ("LABELS", "0=a,0=b"),
         ("LABELS", "=a"),

@@ -20,6 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from function.compiled import artifact
+from function.errors import ModelLoadError
+from function.model import vectorizers
+from function.model.stages import Stages
+from function.settings import Settings
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.registry import training_data
 from tests.warm import run_python
@@ -150,17 +154,15 @@ def test_a_model_that_reads_texts_needs_no_vectorizer(tmp_path: Path) -> None:
 
 
 def test_a_forbidden_pickle_is_not_loaded_and_skops_alone_is(tmp_path: Path) -> None:
-    from function.errors import ModelLoadError
-    from function.model import vectorizers
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
         vectorizer = TfidfVectorizer().fit(TEXTS)
         as_pickle(vectorizer, tmp_path / "pickle")
         as_skops(vectorizer, tmp_path / "skops")
         with pytest.raises(ModelLoadError, match="MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids"):
-            vectorizers.read_file(tmp_path / "pickle")
-        assert vectorizers.read_file(tmp_path / "skops").vocabulary_ == vectorizer.vocabulary_
+            vectorizers.read_file(tmp_path / "pickle", Settings(), Stages())
+        found = vectorizers.read_file(tmp_path / "skops", Settings(), Stages())
+        assert found.vocabulary_ == vectorizer.vocabulary_
 
 
 @pytest.mark.parametrize("saved", ["classifier", "vectorizer"])

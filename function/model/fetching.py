@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from function.compiled.files import Files
+    from function.registry.formats import Permit
     from function.registry.published import Publication
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Way(Protocol):
     def connect(self, tracking_uri: str, model_uri: str) -> None: ...
     def resolve(self, model_uri: str) -> Lineage: ...
     def glance(self, model_uri: str) -> Lineage: ...
-    def download(self, lineage: Lineage, workspace: str) -> Path: ...
+    def download(self, lineage: Lineage, workspace: str, permit: Permit | None) -> Path: ...
     def published(self, lineage: Lineage, found: Publication) -> Files: ...
     def identify(self, lineage: Lineage, folder: Path) -> Lineage: ...
 
@@ -38,10 +39,13 @@ def fetch(settings: Settings, stages: Stages, workspace: str) -> tuple[Lineage, 
     """The model's lineage and files."""
     from tempfile import mkdtemp
 
+    from function.registry import formats
+
     def take(way: Way) -> tuple[Lineage, Path]:
         lineage = resolve(way, settings, stages)
         with stages.timed("download"):
-            folder = way.download(lineage, mkdtemp(dir=workspace))
+            early = formats.early_permit(settings)
+            folder = way.download(lineage, mkdtemp(dir=workspace), early)
             return way.identify(lineage, folder), folder
 
     return by_either_way(settings, stages, take)
@@ -128,17 +132,26 @@ def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:
     )
 
 
-def deserialize(lineage: Lineage, folder: Path) -> Any:
-    """The estimator by skops alone where that is all mlflow would do, else what mlflow gives."""
+def deserialize(lineage: Lineage, folder: Path, settings: Settings, stages: Stages) -> Any:
+    """The estimator by skops alone where that is all mlflow would do, else what mlflow gives.
+
+    Nothing of it is read that MODEL_FORMATS and SKOPS_TRUSTED_TYPES do not allow.
+    """
     from function.model import owncode
-    from function.registry import mlflow, modelfile, skopsfile
+    from function.registry import formats, mlflow, modelfile, skopsfile, skopstypes
     from function.registry.failures import explained
 
-    if file := skopsfile.find(folder):
-        with explained(lineage.model_uri, folder):
-            return skopsfile.load(file)
+    with explained(lineage.model_uri, folder):
+        code = formats.permit(folder, settings)
+        if file := skopsfile.find(folder):
+            return skopsfile.load(file.path, settings.trusted_types())
+        if file := skopsfile.of(folder):  # mlflow believes what it lists for itself
+            skopstypes.permitted(file.path, settings.trusted_types())
     with owncode.kept_apart(folder):
-        return mlflow.deserialize(lineage, folder, modelfile.flavour(lineage.details))
+        model = mlflow.deserialize(lineage, folder, modelfile.flavour(lineage.details))
+    if code:
+        stages.ran_code.append(formats.warning(code))
+    return model
 
 
 def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:
@@ -149,13 +162,13 @@ def vectorizer(given: str, settings: Settings, stages: Stages) -> Any:
     from function.model import vectorizers
 
     if Path(given).is_file():
-        return vectorizers.read_file(Path(given))
+        return vectorizers.read_file(Path(given), settings, stages)
     with TemporaryDirectory(prefix="vectorizer-") as workspace:
         path = _download(settings.replace(model_uri=given), stages, workspace)
         if path.is_file():
-            return vectorizers.read_file(path)
+            return vectorizers.read_file(path, settings, stages)
         lineage, folder = fetch(settings.replace(model_uri=given), stages, workspace)
-        return deserialize(lineage, folder)
+        return deserialize(lineage, folder, settings, stages)
 
 
 def _download(settings: Settings, stages: Stages, workspace: str) -> Path:

@@ -66,6 +66,10 @@ class Loader:
         shown = self._log.redact(model.lineage.model_uri)
         return model._replace(lineage=model.lineage._replace(model_uri=shown))
 
+    def _warn_of_code(self, stages: Stages) -> None:
+        for told in stages.ran_code:
+            self._log.write("WARNING", told, model_uri=self._origin)
+
     def _log_failure(self, exc: BaseException, attempt: Attempt[LoadedModel]) -> None:
         """Whole the first time; a cause that is still the same as one line."""
         stage = attempt.stages.current
@@ -75,6 +79,7 @@ class Loader:
             told = f"model load failed at stage {stage}, attempt {self._attempts}: {exc}"
             self._log.write("ERROR", told.replace("\n", " "), model_uri=self._origin)
             return
+        self._warn_of_code(attempt.stages)
         self._log.failure(
             f"model load failed at stage {stage}",
             exc,
@@ -87,6 +92,7 @@ class Loader:
 
     def _log_success(self, model: LoadedModel, stages: Stages) -> None:
         start.mark("model_loaded")
+        self._warn_of_code(stages)
         self._log.write(
             "INFO",
             "model loaded",

@@ -109,7 +109,7 @@ def load_original(
         cleanup.callback(rmtree, workspace, ignore_errors=True)
         lineage, folder = fetching.fetch(settings, stages, workspace)
         with stages.timed("deserialize"):
-            model = fetching.deserialize(lineage, folder)
+            model = fetching.deserialize(lineage, folder, settings, stages)
         if vectorizer:
             model, lineage = _joined(model, lineage, vectorizer, settings, stages)
         versions = trained.differing(folder, lineage.details)

@@ -17,8 +17,9 @@ class Stages:
 
     ``through_mlflow`` is why the load took the long way, ``not_published`` why it serves no folder
     that was compiled ahead, ``not_cached`` why it could not be kept on disk, ``registry_away`` why
-    what was kept there serves; each is None where that is not so. ``hang_up`` ends whatever the
-    load is waiting for right now, where it can be ended.
+    what was kept there serves; each is None where that is not so. ``ran_code`` warns of what ran
+    code of its own when it was loaded. ``hang_up`` ends whatever the load is waiting for right now,
+    where it can be ended.
     """
 
     def __init__(self) -> None:
@@ -28,6 +29,7 @@ class Stages:
         self.not_published: str | None = None
         self.not_cached: str | None = None
         self.registry_away: str | None = None
+        self.ran_code: list[str] = []
         self.hang_up: Callable[[], None] = lambda: None
         self._given_up = False
         self._since = 0.0

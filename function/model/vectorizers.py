@@ -12,21 +12,24 @@ from typing import Any
 
 from function.compiler.sklearn_names import describe
 from function.errors import ModelLoadError
+from function.model.stages import Stages
 from function.originals import readers
+from function.registry import formats, skopsfile
+from function.settings import Settings
 
 _MOST_DETAIL = 200
 
 
-def read_file(path: Path) -> Any:
+def read_file(path: Path, settings: Settings, stages: Stages) -> Any:
     """What is in the file.
 
-    Where ``MLFLOW_ALLOW_PICKLE_DESERIALIZATION`` is false, a pickle is refused, and of a skops
-    file every type that skops does not trust by itself. Raises ModelLoadError.
+    A pickle is refused where MODEL_FORMATS or MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids it, and a
+    skops file that holds types which are not trusted. Raises ModelLoadError.
     """
-    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
-    may_run_code = allowed in ("true", "1")
     try:
-        return _read(path, may_run_code)
+        if _is_skops(path):
+            return skopsfile.load(path, settings.trusted_types())
+        return _unpickled(path, settings, stages)
     except ModelLoadError:
         raise
     except Exception as exc:  # whatever the file holds
@@ -37,20 +40,20 @@ def read_file(path: Path) -> Any:
         ) from exc
 
 
-def _read(path: Path, may_run_code: bool) -> Any:
-    if _is_skops(path):
-        import skops.io
-
-        trusted = skops.io.get_untrusted_types(file=path) if may_run_code else []
-        return skops.io.load(path, trusted=trusted)
-    if not may_run_code:
+def _unpickled(path: Path, settings: Settings, stages: Stages) -> Any:
+    told = f"{path} is a pickle or joblib file (skops.io.dump writes one that is none)"
+    formats.permit_code(told, settings)
+    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
+    if allowed not in ("true", "1"):
         raise ModelLoadError(
             f"{path} is a pickle, and MLFLOW_ALLOW_PICKLE_DESERIALIZATION forbids loading one. Set"
             " it to true if you trust the file, or save the vectorizer with skops.io.dump."
         )
     import joblib
 
-    return joblib.load(path)  # plain pickles too
+    found = joblib.load(path)  # plain pickles too
+    stages.ran_code.append(formats.warning(f"{path}, a pickle or joblib file"))
+    return found
 
 
 def _is_skops(path: Path) -> bool:

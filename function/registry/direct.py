@@ -22,6 +22,8 @@ from function.registry.tracking import TrackingServer
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from function.registry.formats import Permit
+
 
 class DirectSource:
     """As the functions of ``registry``, without mlflow; a context manager that hangs up."""
@@ -62,13 +64,13 @@ class DirectSource:
         with _exactly():
             return versions.glance(self._connected, model_uri)
 
-    def download(self, lineage: Lineage, workspace: str) -> Path:
+    def download(self, lineage: Lineage, workspace: str, permit: Permit | None = None) -> Path:
         """Bring the model's files into ``workspace``; a folder that is here is used as it is."""
         with _exactly():
             location = lineage.source
             if location.startswith("models:/"):
                 location = self._connected().location(location)
-            return _local_folder(location) or self._fetched(location, workspace)
+            return _local_folder(location, permit) or self._fetched(location, workspace, permit)
 
     def published(self, lineage: Lineage, found: Publication) -> Files:
         """The published folder's files, fetched as they are read; NotPublished where the version's
@@ -102,32 +104,34 @@ class DirectSource:
             raise NeedsMlflow("no server is connected")
         return self._server
 
-    def _fetched(self, location: str, workspace: str) -> Path:
+    def _fetched(self, location: str, workspace: str, permit: Permit | None) -> Path:
         """The MLmodel file first: it says whether the rest is worth fetching."""
         from pathlib import Path
 
         server, folder = self._connected(), Path(workspace)
         server.save(location, "MLmodel", workspace)
-        _refuse_other_formats(folder)
+        _refuse_other_formats(folder, permit)
         for path in server.files(location, skipped=published.FOLDER):
             if path != "MLmodel":
                 server.save(location, path, workspace)
         return folder
 
 
-def _local_folder(location: str) -> Path | None:
+def _local_folder(location: str, permit: Permit | None) -> Path | None:
     folder = uris.local_path(location)
     if folder is None:
         return None
     if not folder.is_dir():
         raise NeedsMlflow("the folder is not here")
-    _refuse_other_formats(folder)
+    _refuse_other_formats(folder, permit)
     return folder
 
 
-def _refuse_other_formats(folder: Path) -> None:
+def _refuse_other_formats(folder: Path, permit: Permit | None) -> None:
     from function.registry import skopsfile
 
+    if permit is not None:
+        permit(folder)
     if skopsfile.find(folder) is None:
         raise NeedsMlflow("the model is no plain skops file")
 

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from function.compiled.files import Files
 from function.errors import ModelLoadError
@@ -23,6 +23,9 @@ from function.registry.access import FAIL_SOON
 from function.registry.failures import explained
 from function.registry.lineage import Lineage
 from function.registry.published import NotPublished, Publication, PublishedFiles
+
+if TYPE_CHECKING:
+    from function.registry.formats import Permit
 
 
 def is_installed() -> bool:
@@ -75,7 +78,7 @@ def glance(model_uri: str) -> Lineage:
         return versions.glance(_client, model_uri)
 
 
-def download(lineage: Lineage, workspace: str) -> Path:
+def download(lineage: Lineage, workspace: str, permit: Permit | None = None) -> Path:
     """Bring the model's files into ``workspace``; a plain folder is used where it is."""
     folder = uris.local_path(lineage.source)
     if folder is not None:
@@ -83,7 +86,11 @@ def download(lineage: Lineage, workspace: str) -> Path:
             raise ModelLoadError(f"MODEL_URI={lineage.model_uri}: {folder} is no folder here.")
         return _readable(folder, Path(workspace))
     with explained(lineage.model_uri):
-        return Path(_download(_location(lineage), workspace))
+        location = _location(lineage)
+        if permit is not None:
+            with TemporaryDirectory(prefix="model-") as place:
+                permit(Path(_download(f"{location}/MLmodel", place)).parent)
+        return Path(_download(location, workspace))
 
 
 def published(lineage: Lineage, found: Publication) -> Files:
