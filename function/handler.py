@@ -40,7 +40,7 @@ def create_handle(settings: Settings) -> Handle:
     libraries.capture(application.log)
     # A thread that waited for its turn would be one that no probe gets: the surplus is sent away.
     slots = BoundedSemaphore(settings.max_concurrency)
-    application.service.metrics.gauges.append(
+    application.service.signals.metrics.gauges.append(
         Gauge(
             "requests_in_flight",
             "Requests that a thread works on with the model",

@@ -75,7 +75,7 @@ def serve(settings: Settings) -> None:
     else:
         application.service.models.start()
     server = Server(settings, application)
-    application.service.metrics.gauges += server.gauges()
+    application.service.signals.metrics.gauges += server.gauges()
     sys.setswitchinterval(SWITCH_SECONDS)
     start.mark("listening")
     signal.set_wakeup_fd(server.wakes_by, warn_on_full_buffer=False)
@@ -86,6 +86,8 @@ def serve(settings: Settings) -> None:
     gc.freeze()
     gc.enable()
     server.run()
+    if application.service.signals.tracing is not None:
+        application.service.signals.tracing.flush(server.seconds_left())
     output.flush()
     os._exit(0)  # a model's call that never ends, or a thread of its own, holds nobody here
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from function.http.application import Application
@@ -14,12 +15,15 @@ from function.model.loading import Loader
 from function.settings import Settings, exit_where_invalid
 from function.telemetry.logs import JsonLog
 from function.telemetry.metrics import Metrics
+from function.telemetry.signals import Signals
 from function.telemetry.start import StartRecord
 
 if TYPE_CHECKING:
     from function.security.access import Access, Authenticator
     from function.security.cors import Cors
+    from function.telemetry.tracing import Tracing
 
+_OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _LOOPBACK = ("localhost", "::1")
 _OF_AUTH = ("api_keys", "api_keys_file", "jwt_jwks")
 
@@ -33,15 +37,38 @@ def create_application(
     that is under way. A setting that is not valid ends the process with one line.
     """
     log = JsonLog(settings.log_level, settings.service_name)
-    metrics = Metrics()
+    signals = Signals(log, Metrics(), _tracing(settings, log))
     models = ModelCache(
-        Loader(settings, log, metrics, begun), settings.load_retry_seconds, settings.max_concurrency
+        Loader(settings, signals, begun), settings.load_retry_seconds, settings.max_concurrency
     )
-    follower = Follower(settings, log, metrics, models)
+    follower = Follower(settings, signals, models)
     models.when_loaded = follower.start
     start = StartRecord(log) if tells_start else None
-    service = Service(settings, models, follower, metrics, directory())
-    return Application(service, log, start, _access(settings, log), _cors(settings))
+    service = Service(settings, models, follower, signals, directory())
+    return Application(service, start, _access(settings, log), _cors(settings))
+
+
+def _tracing(settings: Settings, log: JsonLog) -> Tracing | None:
+    """Where the standard variables ask for it; one WARNING where they do so in vain.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables
+    """
+    environ = os.environ
+    exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    is_asked_for = exporter == "otlp" or any(map(environ.get, _OTLP_ENDPOINTS))
+    is_off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if not is_asked_for or is_off or exporter not in ("", "otlp"):
+        return None
+    from function.telemetry import libraries
+
+    try:
+        from function.telemetry.tracing import Tracing
+    except ImportError as exc:
+        told = f"no traces are sent, as OTEL_* ask: {exc.name} is missing; install the extra otel"
+        log.write("WARNING", told)
+        return None
+    libraries.capture(log)
+    return Tracing(settings.service_name)
 
 
 def _access(settings: Settings, log: JsonLog) -> Access | None:

@@ -50,7 +50,7 @@ def claims(**changes: Any) -> dict[str, Any]:
     """What a good token says; None leaves a claim out."""
     now = int(time.time())
     said = {"iss": ISSUER, "aud": AUDIENCE, "sub": "client-7", "scope": "openid predict"}
-    found = {**said, "iat": now, "nbf": now - 5, "exp": now + 60, **changes}
+    found = {**said, "iat": now, "nbf": now - 5, "exp": now + 3600, **changes}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from function.predictor import Answer
 from function.protocols import sentiment
 from function.settings import Settings
 from function.telemetry import start
-from function.telemetry.metrics import Metrics
+from function.telemetry.signals import Signals
 
 
 class Service(NamedTuple):
@@ -23,7 +23,7 @@ class Service(NamedTuple):
     settings: Settings
     models: ModelCache
     follower: Follower
-    metrics: Metrics
+    signals: Signals
     operations: list[dict[str, str]]  # every path, method and summary, as ``/`` shows them
 
     def model(self) -> LoadedModel:
@@ -32,8 +32,15 @@ class Service(NamedTuple):
 
     def predict(self, model: LoadedModel, texts: Sequence[str]) -> Sequence[Answer]:
         """The model's answers, counted; every protocol asks this way."""
-        answers = model.predictor.predict(texts)
-        self.metrics.predicted(answers)
+        tracing = self.signals.tracing
+        if tracing is None:
+            answers = model.predictor.predict(texts)
+        else:
+            version = model.lineage.shown_version or ""
+            facts = {"model.version": version, "model.engine": model.predictor.engine}
+            with tracing.span("predict", {**facts, "batch.size": len(texts)}):
+                answers = model.predictor.predict(texts)
+        self.signals.metrics.predicted(answers)
         return answers
 
 
@@ -160,7 +167,7 @@ def metrics(service: Service, request: Request) -> Document:
         facts = ModelFacts(info, model.timings_seconds, terms)
     cold_start_seconds = start.seconds_until("model_loaded")
     accept = request.headers.get("accept", "")
-    return Document(*render(service.metrics, facts, cold_start_seconds, accept))
+    return Document(*render(service.signals.metrics, facts, cold_start_seconds, accept))
 
 
 def _refused(service: Service) -> dict[str, Any] | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+UNRESOLVED = object()
 _NOBODY: Mapping[str, str] = {}
 
 
@@ -19,10 +20,11 @@ class Request:
     ``path`` is percent-decoded and has no query, ``query`` is as it came. ``headers`` have names in
     lower case; what came several times is joined by commas (RFC 9110, 5.2). ``body`` is what was
     sent, with no transfer coding and with its content coding. ``started`` is when it was whole, on
-    ``time.perf_counter``'s clock. ``caller`` is what the log says of who asks, once that is known.
+    ``time.perf_counter``'s clock. ``operation`` is for routes.operation_of to remember, ``caller``
+    what the log says of who asks, once that is known.
     """
 
-    __slots__ = ("body", "caller", "headers", "method", "path", "query", "started")
+    __slots__ = ("body", "caller", "headers", "method", "operation", "path", "query", "started")
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Request:
         self.query = query
         self.headers = headers
         self.body = body
+        self.operation: Any = UNRESOLVED
         self.caller: Mapping[str, str] = _NOBODY
         self.started = perf_counter()
 

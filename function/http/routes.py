@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from function.http import endpoints
 from function.http.endpoints import Endpoint
+from function.http.messages import UNRESOLVED, Request
 
 
 class Operation(NamedTuple):
@@ -50,6 +51,22 @@ ROUTES: dict[str, dict[str, Operation]] = {
         "POST": Operation(endpoints.predict_batch, "Classify several texts", True, "predict")
     },
 }
+
+
+def route_of(path: str) -> str:
+    """The path as ROUTES has it: doubled and trailing slashes mean nothing here."""
+    if path in ROUTES:
+        return path
+    return "/" + "/".join(filter(None, path.split("/")))
+
+
+def operation_of(request: Request) -> Operation | None:
+    """What the request asks for; None where there is no such thing."""
+    found: Operation | None = request.operation
+    if found is UNRESOLVED:
+        method = "GET" if request.method == "HEAD" else request.method
+        found = request.operation = ROUTES.get(route_of(request.path), {}).get(method)
+    return found
 
 
 def allowed_methods(operations: dict[str, Operation]) -> str:

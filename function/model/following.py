@@ -20,8 +20,8 @@ from function.model.loading import Loader, LoadFailure
 from function.registry import published, uris
 from function.registry.lineage import Lineage
 from function.settings import Settings
-from function.telemetry.logs import JsonLog, timestamp
-from function.telemetry.metrics import Metrics
+from function.telemetry.logs import timestamp
+from function.telemetry.signals import Signals
 
 JITTER = 0.1
 """Share of the interval by which it varies: pods that started together do not ask together."""
@@ -43,15 +43,12 @@ class Refusal(NamedTuple):
 class Follower:
     """Keeps a cache's model the one that MODEL_URI means."""
 
-    def __init__(
-        self, settings: Settings, log: JsonLog, metrics: Metrics, models: ModelCache
-    ) -> None:
+    def __init__(self, settings: Settings, signals: Signals, models: ModelCache) -> None:
         self.refusal: Refusal | None = None
         self._settings = settings
-        self._log = log
-        self._metrics = metrics
+        self._log, self._metrics = signals.log, signals.metrics
         self._models = models
-        self._load = Loader(settings, log, metrics, work=load_newest)
+        self._load = Loader(settings, signals, work=load_newest)
         self._one_at_a_time = threading.Lock()
         self._asked_meanwhile = False
         self._refused: Lineage | None = None

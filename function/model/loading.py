@@ -10,8 +10,7 @@ from function.model.attempt import Attempt, LoadedModel, Work, load
 from function.model.stages import Stages
 from function.settings import Settings
 from function.telemetry import start
-from function.telemetry.logs import JsonLog
-from function.telemetry.metrics import Metrics
+from function.telemetry.signals import Signals
 
 # Numbers that differ each time: addresses in memory, names of temporary folders, ids, durations.
 _PASSING = r"0x[0-9a-f]+|\bmodel-\w{8}(/tmp\w{8})?|[0-9a-f]{16,}|\d+\.\d+"
@@ -34,16 +33,15 @@ class Loader:
     def __init__(
         self,
         settings: Settings,
-        log: JsonLog,
-        metrics: Metrics,
+        signals: Signals,
         begun: Attempt[LoadedModel] | None = None,
         work: Work[LoadedModel] = load,
     ) -> None:
         self._work = work
         self._settings = settings
         self._begun = begun
-        self._log = log
-        self._metrics = metrics
+        self._log = signals.log
+        self._signals = signals
         self._origin = settings.compiled_model or settings.model_uri
         self._attempts = 0
         self._cause: list[str] = []
@@ -57,14 +55,20 @@ class Loader:
         try:
             model = attempt.result(self._settings.load_deadline_seconds)
         except BaseException as exc:  # a model's own code runs here, and may call sys.exit
-            self._metrics.loaded("failed")
+            self._count("failed", attempt.stages, type(exc).__name__)
             self._log_failure(exc, attempt)
             raise LoadFailure(self._answer(exc)) from exc
-        self._metrics.loaded("loaded")
+        self._count("loaded", attempt.stages)
         self._log_success(model, attempt.stages)
         self._attempts, self._cause = 0, []
         shown = self._log.redact(model.lineage.model_uri)
         return model._replace(lineage=model.lineage._replace(model_uri=shown))
+
+    def _count(self, outcome: str, stages: Stages, failure: str | None = None) -> None:
+        self._signals.metrics.loaded(outcome)
+        if self._signals.tracing is not None:
+            origin = self._log.redact(self._origin)
+            self._signals.tracing.load(stages.timeline, failure, {"model.uri": origin})
 
     def _warn_of_code(self, stages: Stages) -> None:
         for told in stages.ran_code:

@@ -15,6 +15,7 @@ GIVE_UP_EVERY_SECONDS = 0.2
 class Stages:
     """Times the stages of a load and knows which one is under way.
 
+    ``timeline`` has them one after the other, each from when to when (time.time_ns).
     ``through_mlflow`` is why the load took the long way, ``not_published`` why it serves no folder
     that was compiled ahead, ``not_cached`` why it could not be kept on disk, ``registry_away`` why
     what was kept there serves; each is None where that is not so. ``ran_code`` warns of what ran
@@ -24,6 +25,7 @@ class Stages:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.timeline: list[tuple[str, int, int]] = []
         self.current = "start"
         self.through_mlflow: str | None = None
         self.not_published: str | None = None
@@ -33,6 +35,7 @@ class Stages:
         self.hang_up: Callable[[], None] = lambda: None
         self._given_up = False
         self._since = 0.0
+        self._since_ns = 0
 
     def give_up(self) -> None:
         """Nobody waits for the load any more: hang up, and let no further stage begin."""
@@ -78,8 +81,9 @@ class Stages:
 
     def _turn_to(self, name: str) -> None:
         """The time since the last turn is of the stage that was current."""
-        now = time.perf_counter()
+        now, now_ns = time.perf_counter(), time.time_ns()
         if self.current != "start":
             spent = self.seconds.get(self.current, 0.0) + now - self._since
             self.seconds[self.current] = round(spent, 6)
-        self.current, self._since = name, now
+            self.timeline.append((self.current, self._since_ns, now_ns))
+        self.current, self._since, self._since_ns = name, now, now_ns

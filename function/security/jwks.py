@@ -9,6 +9,7 @@ keys that were there still hold, for an hour.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import urllib.request
@@ -115,6 +116,7 @@ class RemoteKeySet:
         self._under_way: threading.Event | None = None
         self._is_away = False
         self._start()
+        os.register_at_fork(after_in_child=self._forget)  # the thread is the parent's
 
     def keys(self) -> Keys | None:
         age = time.monotonic() - self._fetched_at
@@ -132,6 +134,9 @@ class RemoteKeySet:
         under_way = self._start()
         if under_way is not None:
             under_way.wait(FETCH_SECONDS)
+
+    def _forget(self) -> None:
+        self._under_way, self._asked_at, self._lock = None, -MOST_STALE_SECONDS, threading.Lock()
 
     def _may_ask(self) -> bool:
         return time.monotonic() - self._asked_at >= PAUSE_SECONDS

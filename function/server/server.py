@@ -101,6 +101,11 @@ class Server:
         """Begin to leave, as the package's docstring says; safe in a signal handler."""
         self._told_to_leave = True
 
+    def seconds_left(self) -> float:
+        """Of DRAIN_SECONDS, once told to leave."""
+        since = self.now if self._leaving_since is None else self._leaving_since
+        return max(0.0, since + self.settings.drain_seconds - monotonic())
+
     def run(self) -> None:
         """Serve until told to leave and for what is under way then, DRAIN_SECONDS at most."""
         next_tick = self.now

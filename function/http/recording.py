@@ -1,0 +1,73 @@
+"""What is said of every answered request: a record in the log, and counts."""
+
+from __future__ import annotations
+
+from itertools import count
+from time import perf_counter
+
+from function.http.messages import Request
+from function.http.routes import ROUTES, route_of
+from function.settings import Settings
+from function.telemetry import context
+from function.telemetry.signals import Signals
+from function.telemetry.start import StartRecord
+
+_LONGEST_LOGGED_PATH = 256
+METHODS = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+)
+"""RFC 9110, section 9, and RFC 5789; what is not among them is 501, what a path lacks is 405."""
+UNKNOWN = "(unknown)"
+"""What every path and method that is not known here is called: they are anybody's to invent."""
+
+
+class Recorder:
+    """Tells the signals of requests; ``start`` gets the first of them."""
+
+    def __init__(self, settings: Settings, signals: Signals, start: StartRecord | None) -> None:
+        self._signals = signals
+        self._start = start
+        self._logged_one_in = settings.logged_one_in()
+        self._without_error = count()
+
+    def record(self, request: Request, status: int, request_id: str) -> None:
+        """An answer is about to leave."""
+        log, metrics, tracing = self._signals
+        method, path = request.method, request.path
+        trace = tracing.fields() if tracing is not None else {}
+        trace = trace or context.trace_fields(request.headers)
+        seconds = perf_counter() - request.started
+        is_probe = context.is_probe(request.headers)
+        if self._logged_one_in == 1 or self._is_logged(status):
+            severity = "DEBUG" if is_probe else _severity(status)
+            shown = path[:_LONGEST_LOGGED_PATH]
+            fields = {**trace, **request.caller} if request.caller else trace
+            log.request(severity, request_id, method, shown, status, seconds, fields)
+        metrics.request(known_route(path), known_method(method), status, seconds, trace)
+        if self._start is not None and self._start.answered(is_probe):
+            self._start = None
+
+    def _is_logged(self, status: int) -> bool:
+        """As ACCESS_LOG says; of a sample the first is one."""
+        if status >= 400:
+            return True
+        one_in = self._logged_one_in
+        return one_in > 0 and next(self._without_error) % one_in == 0
+
+
+def known_route(path: str) -> str:
+    """The path as ROUTES has it, or what the unknown are called."""
+    route = route_of(path)
+    return route if route in ROUTES else UNKNOWN
+
+
+def known_method(method: str) -> str:
+    """The method, or what the unknown are called."""
+    return method if method in METHODS else UNKNOWN
+
+
+def _severity(status: int) -> str:
+    if status < 400:
+        return "INFO"
+    # 503 is a cold start's honest answer; what made a load fail is logged as ERROR on its own.
+    return "WARNING" if status < 500 or status in (501, 503) else "ERROR"
