@@ -1,6 +1,8 @@
 # make run    first prediction in two minutes: installs, trains the demo model if needed, serves
 # make test   the same set-up, then ruff, mypy and the whole test suite but the containers'
 # make test-containers  builds the images and tests them; needs podman and buildah, or docker
+# make fuzz   100,000 requests that no client should send, at both doors
+# make soak   five minutes of load at 64 connections: errors, latency, memory (needs wrk, two cores)
 # make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
@@ -17,7 +19,7 @@ DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
-.PHONY: run test test-containers bench image image-slim image-compiled lock clean
+.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -33,6 +35,16 @@ test: $(VENV)/installed-test $(NATIVE)
 
 test-containers: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m pytest -m container
+
+fuzz: $(VENV)/installed-test $(NATIVE)
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(VENV)/installed-test $(NATIVE) .bench/demo
+	$(BIN)/python -m tests.benchmarks.soak --model .bench/demo $(ARGS)
+
+.bench/demo: $(VENV)/installed
+	$(BIN)/python -m function.demo --if-missing
+	$(BIN)/python -m function.compile "$(MODEL_URI)" --output $@
 
 bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
