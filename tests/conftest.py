@@ -7,6 +7,7 @@ import os
 # The workers fill the cores: more threads for linear algebra would spin, waiting for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import compileall
 import fcntl
 import functools
 import pickle
@@ -47,6 +48,14 @@ LONGEST_FIRST = (
 )
 
 AppFactory = Callable[..., FlaskClient]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep bytecode, whatever the environment says of it: hundreds of processes start."""
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(ROOT / "function", quiet=1)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -63,7 +63,6 @@ def start_door(name: str, model: Path, folder: Path, **environ: str) -> LiveServ
     given = {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "COMPILED_MODEL": str(model),
         "HOST": "127.0.0.1",
         "PORT": str(port),
