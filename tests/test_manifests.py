@@ -7,6 +7,7 @@ import functools
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -25,11 +26,19 @@ from tests.manifests.kubernetes import (
     PodDisruptionBudget,
     Service,
 )
+from tests.manifests.monitoring import PodMonitor
 from tests.manifests.pods import KnativeContainer, PodSpec
-from tests.manifests.rendered import KNATIVE, ON_KNATIVE, OVERLAYS, render
+from tests.manifests.rendered import (
+    KNATIVE,
+    ON_KNATIVE,
+    OVERLAYS,
+    copy_overlay,
+    render,
+    render_folder,
+)
 
 CREDENTIALS = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
-FROM_REGISTRY = ["registry", "slim"]
+FROM_REGISTRY = ["monitoring", "registry", "slim"]
 MEMORY = {name: "512Mi" if name == "registry" else "128Mi" for name in OVERLAYS}
 UID = 65532
 
@@ -80,8 +89,10 @@ def misspellings(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[An
     for key, value in children:
         if isinstance(key, str):
             yield (*path, key)
-        free = key in ("labels", "matchLabels", "data") or (
-            key == "selector" and document.get("type") == "ClusterIP"
+        free = (
+            (key == "labels" and "expr" not in document)
+            or key in ("matchLabels", "data")
+            or (key == "selector" and document.get("type") == "ClusterIP")
         )
         if isinstance(value, dict | list) and not free:
             yield from misspellings(value, (*path, key))
@@ -174,9 +185,9 @@ def test_slim_gets_what_the_compiled_image_gets() -> None:
 
 @pytest.mark.parametrize("overlay", FROM_REGISTRY)
 def test_a_changed_registry_uri_makes_a_new_revision(overlay: str) -> None:
-    name = only(overlay, ConfigMap).metadata.name
-    assert re.fullmatch(r"sentiment-registry-[a-z0-9]{10}", name)
     (source,) = container(overlay).env_from
+    maps = {item.metadata.name for item in manifests(overlay) if isinstance(item, ConfigMap)}
+    (name,) = (item for item in maps if re.fullmatch(r"sentiment-registry-[a-z0-9]{10}", item))
     assert source.config_map_ref and source.config_map_ref.name == name
 
 
@@ -297,6 +308,7 @@ def test_each_overlay_runs_its_own_image() -> None:
         "compiled": "sentiment-function:v1",
         "canary": "sentiment-function:v2",
         "kubernetes": "sentiment-function:compiled",
+        "monitoring": "sentiment-function:slim",
         "registry": "sentiment-function:registry",
         "slim": "sentiment-function:slim",
     }
@@ -347,6 +359,59 @@ def test_service_and_network_policy_lead_to_the_container_port() -> None:
     (rule,) = only("kubernetes", NetworkPolicy).spec.ingress
     assert exposed.target_port == port.name
     assert [item.port for item in rule.ports] == [port.name]
+
+
+@pytest.mark.parametrize("overlay", sorted(set(OVERLAYS) - {"monitoring"}))
+def test_each_overlay_can_be_monitored(overlay: str, tmp_path: Path) -> None:
+    resources = [f"../{overlay}", "pod-monitor.yaml", "rules.yaml"]
+    documents = render_folder(copy_overlay(tmp_path / "k", "monitoring", resources=resources))
+    assert all(parse(document) for document in documents)
+    alone = {
+        item["kind"]
+        for item in documents
+        if item["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "monitoring"
+    }
+    assert alone == {"ConfigMap", "PodMonitor", "PrometheusRule"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_prometheus_finds_the_pods(overlay: str) -> None:
+    """Knative names the container's port user-port
+    (knative.dev/serving pkg/reconciler/revision/resources/deploy.go)."""
+    kind = KnativeService if overlay in ON_KNATIVE else Deployment
+    template = only(overlay, kind).spec.template
+    monitor = only("monitoring", PodMonitor).spec
+    assert monitor.selector.match_labels.items() <= template.metadata.labels.items()
+    (port,) = container(overlay).ports
+    scraped = [endpoint.port for endpoint in monitor.pod_metrics_endpoints]
+    assert ("user-port" if overlay in ON_KNATIVE else port.name) in scraped
+    assert "GET" in ROUTES[monitor.pod_metrics_endpoints[0].path]
+
+
+def test_prometheus_may_ask_the_pods() -> None:
+    """From any namespace, at the port that it asks."""
+    (rule,) = only("kubernetes", NetworkPolicy).spec.ingress
+    (peer,) = rule.from_
+    assert peer.namespace_selector and not peer.namespace_selector.match_labels
+    monitor = only("monitoring", PodMonitor).spec
+    assert rule.ports[0].port in [endpoint.port for endpoint in monitor.pod_metrics_endpoints]
+
+
+def test_a_pod_that_is_needed_for_a_moment_stays_for_two_scrapes() -> None:
+    annotations = only("monitoring", KnativeService).spec.template.metadata.annotations
+    delay = int((annotations.scale_down_delay or "0s").removesuffix("s"))
+    for endpoint in only("monitoring", PodMonitor).spec.pod_metrics_endpoints:
+        assert delay > 2 * int(endpoint.interval.removesuffix("s"))
+
+
+def test_the_dashboard_is_small_enough_to_be_applied() -> None:
+    """kubectl apply keeps the manifest in an annotation, of 256 KiB at most."""
+    (dashboard,) = (
+        item.data["sentiment.json"]
+        for item in manifests("monitoring")
+        if isinstance(item, ConfigMap) and "grafana_dashboard" in item.metadata.labels
+    )
+    assert len(dashboard) < 250_000
 
 
 def test_the_compiled_model_needs_no_way_out() -> None:

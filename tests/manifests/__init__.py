@@ -4,7 +4,7 @@ The API server drops such a field with a warning at most, and Knative ignores a 
 annotation, so nothing else would notice. Each model lists the fields that exist there, not only
 those in use. The Knative models list what a default installation accepts: a field behind a flag
 of config-features is an error too. After knative.dev/serving pkg/apis/serving/{fieldmask,
-k8s_validation}.go and the Kubernetes API reference.
+k8s_validation}.go, the Kubernetes API reference and the Prometheus operator's.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.manifests.kubernetes import (
     PodDisruptionBudget,
     Service,
 )
+from tests.manifests.monitoring import PodMonitor, PrometheusRule
 
 Manifest = (
     KnativeService
@@ -29,6 +30,8 @@ Manifest = (
     | PodDisruptionBudget
     | NetworkPolicy
     | ConfigMap
+    | PodMonitor
+    | PrometheusRule
 )
 SCHEMAS: dict[tuple[str, str], type[Manifest]] = {
     ("serving.knative.dev/v1", "Service"): KnativeService,
@@ -38,6 +41,8 @@ SCHEMAS: dict[tuple[str, str], type[Manifest]] = {
     ("policy/v1", "PodDisruptionBudget"): PodDisruptionBudget,
     ("networking.k8s.io/v1", "NetworkPolicy"): NetworkPolicy,
     ("v1", "ConfigMap"): ConfigMap,
+    ("monitoring.coreos.com/v1", "PodMonitor"): PodMonitor,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): PrometheusRule,
 }
 
 

@@ -11,6 +11,7 @@ Each function returns a defaulted copy; a key in the manifest is never overwritt
   pkg/apis/config/defaults.go, and the CRD in config/core/300-resources
 - k8s.io/kubernetes v1.34: pkg/apis/{apps,autoscaling,core,networking}/{v1,v2}/defaults.go;
   policy/v1 and ConfigMap have none that matters here
+- prometheus-operator v0.91: the CRD of PodMonitor; that of PrometheusRule has none
 
 Left out is what no manifest can know: addresses (clusterIP, ipFamilies), uid, status.
 """
@@ -187,6 +188,14 @@ def network_policy(new: Object) -> Object:
     return stored
 
 
+def pod_monitor(new: Object) -> Object:
+    stored = copy.deepcopy(new)
+    for endpoint in stored["spec"]["podMetricsEndpoints"]:
+        for rule in endpoint.get("relabelings", []):
+            rule.setdefault("action", "replace")
+    return stored
+
+
 DEFAULTS: dict[tuple[str, str], Callable[[Object], Object]] = {
     ("serving.knative.dev/v1", "Service"): knative_service,
     ("apps/v1", "Deployment"): deployment,
@@ -195,6 +204,8 @@ DEFAULTS: dict[tuple[str, str], Callable[[Object], Object]] = {
     ("policy/v1", "PodDisruptionBudget"): copy.deepcopy,
     ("networking.k8s.io/v1", "NetworkPolicy"): network_policy,
     ("v1", "ConfigMap"): copy.deepcopy,
+    ("monitoring.coreos.com/v1", "PodMonitor"): pod_monitor,
+    ("monitoring.coreos.com/v1", "PrometheusRule"): copy.deepcopy,
 }
 
 
