@@ -1,0 +1,1 @@
+"""The dashboard and the rules of overlays/monitoring, and a real Prometheus to ask them of."""
