@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from function.compiled.files import SUMS
 from function.model.disk import DiskCache, Kept
 from function.registry.lineage import Lineage
 from function.registry.published import publication
+from tests.benchmarks import dashboard
 from tests.conftest import ROOT
 from tests.doors import start_door
 from tests.monitoring import overlay
@@ -31,10 +33,12 @@ from tests.monitoring.scene import (
     WRONG,
     Pod,
     clients,
+    discovered,
     limits_told,
     scrape_config,
 )
 
+README = (ROOT / "README.md").read_text()
 HERE = Path(__file__).parent / "monitoring"
 SCRAPE_SECONDS = 0.4
 FIRING = {f"Sentiment{name}" for name in ("Errors", "Shedding", "ModelNotLoaded", "RegistryAway")}
@@ -63,7 +67,7 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
 @needs_prometheus
 def test_promtool_accepts_the_scrape_configuration(tmp_path: Path) -> None:
     """Debian builds Prometheus without Kubernetes: what is found there stands in its place."""
-    pods = [Pod.of_knative("a", 1), Pod.of_deployment("b", 2)]
+    pods = discovered(tmp_path / "pods.json", [Pod.of_knative("a", 1), Pod.of_deployment("b", 2)])
     written(tmp_path, "config.yaml", {"scrape_configs": [scrape_config(pods, 15)]})
     promtool("check", "config", "--lint-fatal", "config.yaml", folder=tmp_path)
 
@@ -119,7 +123,7 @@ def watched(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             "global": {"evaluation_interval": "500ms"},
             "rule_files": [f"{folder}/rules.yaml"],
             "scrape_configs": [
-                scrape_config(pods, SCRAPE_SECONDS),
+                scrape_config(discovered(folder / "pods.json", pods), SCRAPE_SECONDS),
                 stack.enter_context(limits_told(pods)),
             ],
         }
@@ -208,6 +212,18 @@ def test_only_the_functions_own_port_is_scraped(watched: Watched) -> None:
     assert {target["labels"]["container"] for target in own} == {"function"}
 
 
+@needs_prometheus
+def test_the_readmes_picture_can_be_drawn(watched: Watched) -> None:
+    told = dashboard.drawn(*watched, 4 * SCRAPE_SECONDS, SCRAPE_SECONDS)
+    texts = ElementTree.fromstring(told).iter("{http://www.w3.org/2000/svg}text")
+    titles = [text.text for text in texts if text.get("class") == "title"]
+    assert titles == [dashboard.TITLE, *dashboard.SHOWN]
+    shown = ElementTree.parse(dashboard.FILE).getroot()
+    assert len(list(shown.iter("{http://www.w3.org/2000/svg}g"))) == len(dashboard.SHOWN)
+    assert dashboard.FILE.stat().st_size < 60_000
+    assert f"(docs/{dashboard.FILE.name})" in README
+
+
 def test_the_operator_labels_pods_as_the_scrape_configuration_does() -> None:
     """It adds namespace, container and pod itself, and the job by its label."""
     (job,) = overlay.SCRAPE_CONFIG["scrape_configs"]
@@ -236,7 +252,7 @@ def test_the_operator_labels_pods_as_the_scrape_configuration_does() -> None:
 
 
 def test_dashboard_and_rules_use_what_the_readme_lists_and_all_of_it() -> None:
-    table = (ROOT / "README.md").read_text().partition("\n| metric |")[2].partition("\n\n")[0]
+    table = README.partition("\n| metric |")[2].partition("\n\n")[0]
     listed = {
         name
         for line in table.splitlines()
@@ -258,6 +274,11 @@ def test_each_alert_says_what_it_is_and_what_to_do() -> None:
         assert rule["annotations"].keys() == {"summary", "description"}
         assert rule["labels"]["severity"] in {"warning", "critical"} and rule["for"]
         assert "absent" not in rule["expr"]
+
+
+def test_the_readme_lists_the_alerts_as_they_are() -> None:
+    listed = re.findall(r"^\| `(Sentiment\w+)` \|.*\| (\d+) min \|$", README, re.MULTILINE)
+    assert listed == [(rule["alert"], rule["for"].removesuffix("m")) for rule in overlay.alerts()]
 
 
 def test_the_dashboard_asks_whichever_prometheus_is_chosen() -> None:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from function.demo.sentences import read_sentences
@@ -65,13 +66,19 @@ class Pod:
             }
 
 
-def scrape_config(pods: list[Pod], seconds: float) -> dict[str, Any]:
-    """The overlay's own, with these pods for what a cluster would be asked."""
+def scrape_config(file: Path, seconds: float) -> dict[str, Any]:
+    """The overlay's own, but that it reads in ``file`` what pods there are."""
     (job,) = SCRAPE_CONFIG["scrape_configs"]
     kept = {name: value for name, value in job.items() if name != "kubernetes_sd_configs"}
     every = {"scrape_interval": f"{round(1000 * seconds)}ms"}
-    found = [target for pod in pods for target in pod.found()]
-    return {**kept, **every, "static_configs": found}
+    return {**kept, **every, "file_sd_configs": [{"files": [str(file)]}]}
+
+
+def discovered(file: Path, pods: list[Pod]) -> Path:
+    """Let Prometheus find these pods, and no others."""
+    partial = file.with_suffix(".partial")
+    partial.write_text(json.dumps([target for pod in pods for target in pod.found()]))
+    return partial.rename(file)
 
 
 @contextmanager
@@ -110,7 +117,12 @@ class Asked(NamedTuple):
 
 
 _RANDOM = random.Random(20260)
-TEXTS = [sentence.text for sentence in read_sentences()[1::6]]
+_SENTENCES = read_sentences()[1::6]
+TEXTS = [sentence.text for sentence in _SENTENCES]
+_LONG = [
+    " ".join(_RANDOM.choices([item.text for item in _SENTENCES if item.label == label], k=60))
+    for label in ("negative", "neutral", "positive") * 33
+]
 UNKNOWN = [
     " ".join("".join(_RANDOM.choices(string.ascii_lowercase, k=7)) for _ in range(8))
     for _ in range(50)
@@ -120,7 +132,7 @@ BATCH = Asked("/predict_batch", [{"texts": TEXTS[at : at + 20]} for at in range(
 STRANGE = Asked("/predict", [{"text": text} for text in UNKNOWN])
 WRONG = Asked("/predict", [{"text": " "}, {"txt": "?"}, []], pause_seconds=0.2)
 NOWHERE = Asked("/wp-login.php", [{}], pause_seconds=0.5)
-FLOOD = Asked("/predict_batch", [{"texts": [" ".join(TEXTS[:60])] * 100}], 12, 0.1)
+FLOOD = Asked("/predict_batch", [{"texts": _LONG}], 12, 0.1)
 REFRESH = Asked("/models/refresh", [{}], pause_seconds=0.3)
 
 
