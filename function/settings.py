@@ -128,6 +128,12 @@ class Settings:
     max_batch_size: int = setting(
         100, "Most texts in one `/predict_batch` request", unit="texts", minimum=1
     )
+    max_rows: int = setting(
+        10_000,
+        "Most texts in one request of the protocols of others (`/invocations`, `/v1`, `/v2`)",
+        unit="texts",
+        minimum=1,
+    )
     max_text_length: int = setting(10_000, "Longest text accepted", unit="characters", minimum=1)
     max_body_bytes: int = setting(
         1_048_576, "Largest request body accepted", unit="bytes", minimum=1

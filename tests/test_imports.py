@@ -49,6 +49,22 @@ def test_a_plain_prediction_request_is_read_without_pydantic() -> None:
     assert "pydantic" not in modules_after(statements)
 
 
+def test_a_start_imports_no_protocol_of_others() -> None:
+    script = (
+        "from function.settings import Settings\n"
+        "from function.wiring import create_application\n"
+        "create_application(Settings.from_environ({'HOST': '127.0.0.1'}))\n"
+    )
+    script += "import sys, json; print(json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(last_line_printed(ended.stdout)))
+    theirs = {"inference_v2", "kserve_v1", "mlflow_scoring", "rows"}
+    assert not loaded & {"function.http.adapters", *(f"function.protocols.{it}" for it in theirs)}
+    assert "csv" not in loaded
+
+
 def test_importing_the_package_reads_no_environment() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", "import function"], cwd=ROOT, env={"PORT": "not a port"}

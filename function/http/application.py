@@ -84,7 +84,7 @@ class Application:
     def is_aside(self, request: Request) -> bool:
         """Whether the answer takes longer than a moment, and not because of the model."""
         operation = operation_of(request)
-        if operation is not None and operation.is_document:
+        if operation is not None and operation.is_aside:
             return True
         access = self._access
         return access is not None and access.must_wait(*_asked_for(request), request.headers)
@@ -135,9 +135,9 @@ class Application:
 
     def _operate(self, request: Request, operation: Operation, request_id: str) -> Response:
         service, headers = self.service, request.headers
-        if request.method == "POST":
-            negotiation.check_content_type(headers)
-        if not operation.is_document:
+        if not operation.negotiates:
+            if request.method == "POST":
+                negotiation.check_content_type(headers)
             negotiation.check_accept(headers)
         most = service.settings.max_body_bytes
         request.body = negotiation.decoded(headers, request.body, most)
@@ -164,7 +164,13 @@ class Application:
     def _problem(self, error: ServiceError, request_id: str, request: Request) -> Response:
         if isinstance(error, Overloaded):
             self.service.signals.metrics.refused()
-        return rendering.problem(error, request_id, request.started)
+        operation = operation_of(request)
+        if operation is None or not operation.dialect:
+            return rendering.problem(error, request_id, request.started)
+        from function.http.adapters import error_members
+
+        more = error_members(operation.dialect, error)
+        return rendering.problem(error, request_id, request.started, more)
 
     def _finished(self, request: Request, response: Response, request_id: str) -> Response:
         """The response with what every one has, recorded."""

@@ -30,6 +30,12 @@ class Service(NamedTuple):
         """The model, waiting for it if need be; raises ModelUnavailable (503)."""
         return self.models.get(self.settings.load_timeout_seconds)
 
+    def ready(self) -> None:
+        """Start the load and raise ModelUnavailable (503) where there is no model yet."""
+        if self.models.model is None:
+            self.models.start()
+            raise self.models.unavailable()
+
     def predict(self, model: LoadedModel, texts: Sequence[str]) -> Sequence[Answer]:
         """The model's answers, counted; every protocol asks this way."""
         tracing = self.signals.tracing
@@ -80,9 +86,7 @@ def live(service: Service, request: Request) -> dict[str, Any]:
 
 def ready(service: Service, request: Request) -> dict[str, Any]:
     """200 once the model has answered a prediction; asking starts the load, never waits for it."""
-    if service.models.model is None:
-        service.models.start()
-        raise service.models.unavailable()
+    service.ready()
     return {"status": "ready"}
 
 

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 UNRESOLVED = object()
-_NOBODY: Mapping[str, str] = {}
+_NONE: Mapping[str, str] = {}
 
 
 class Request:
@@ -20,11 +20,21 @@ class Request:
     ``path`` is percent-decoded and has no query, ``query`` is as it came. ``headers`` have names in
     lower case; what came several times is joined by commas (RFC 9110, 5.2). ``body`` is what was
     sent, with no transfer coding and with its content coding. ``started`` is when it was whole, on
-    ``time.perf_counter``'s clock. ``operation`` is for routes.operation_of to remember, ``caller``
-    what the log says of who asks, once that is known.
+    ``time.perf_counter``'s clock. ``operation`` and ``parameters`` (of the path) are for
+    routes.operation_of to remember, ``caller`` what the log says of who asks, once that is known.
     """
 
-    __slots__ = ("body", "caller", "headers", "method", "operation", "path", "query", "started")
+    __slots__ = (
+        "body",
+        "caller",
+        "headers",
+        "method",
+        "operation",
+        "parameters",
+        "path",
+        "query",
+        "started",
+    )
 
     def __init__(
         self,
@@ -40,15 +50,17 @@ class Request:
         self.headers = headers
         self.body = body
         self.operation: Any = UNRESOLVED
-        self.caller: Mapping[str, str] = _NOBODY
+        self.parameters: Mapping[str, str] = _NONE
+        self.caller: Mapping[str, str] = _NONE
         self.started = perf_counter()
 
 
 class Document(NamedTuple):
-    """What an endpoint answers that is no JSON; ``content_type`` is the header's value."""
+    """What an endpoint answers that is no JSON object; ``content_type`` is the header's value."""
 
     content_type: str
     content: bytes
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Response(NamedTuple):

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from json import JSONEncoder
 from time import perf_counter
+from typing import Any
 
 from function.errors import PROBLEM_JSON, ServiceError
 from function.http.endpoints import Body
 from function.http.messages import Document, Response
 from function.http.negotiation import JSON
 
+_NOTHING: Mapping[str, Any] = {}
 _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def render(body: Body, request_id: str, started: float, stages: str = "") -> Response:
     """What an endpoint returned, as 200; ``stages`` are more of Server-Timing's metrics."""
     if isinstance(body, Document):
-        return _response(200, body.content_type, body.content, request_id, started, stages)
+        response = _response(200, body.content_type, body.content, request_id, started, stages)
+        response.headers.extend(body.headers)
+        return response
     text = body if isinstance(body, str) else _encode(body)
     return _response(200, JSON, text.encode(), request_id, started, stages)
 
 
-def problem(error: ServiceError, request_id: str, started: float) -> Response:
-    """The error as RFC 9457 has it."""
-    content = _encode(error.problem(request_id)).encode()
+def problem(
+    error: ServiceError, request_id: str, started: float, more: Mapping[str, Any] = _NOTHING
+) -> Response:
+    """The error as RFC 9457 has it, with the members that a protocol of others asks for."""
+    content = _encode({**error.problem(request_id), **more}).encode()
     response = _response(error.status, PROBLEM_JSON, content, request_id, started)
     response.headers.extend(error.headers.items())
     return response

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
 
 from function.http import endpoints
-from function.http.endpoints import Endpoint
+from function.http.endpoints import Body, Endpoint, Service
 from function.http.messages import UNRESOLVED, Request
 
 
@@ -13,9 +16,11 @@ class Operation(NamedTuple):
     """An endpoint as a client sees it.
 
     ``needs_model`` where it waits for the model or asks it, ``asks_registry`` where that may take
-    seconds whatever the model is, ``takes_webhooks`` where MLflow itself may ask, and signs that.
-    ``is_document`` where the answer is no JSON: it takes milliseconds, and no model. ``scope`` is
-    what a caller's key or token must have (security/access.py), where it must have one.
+    seconds whatever the model is, ``is_aside`` where it takes milliseconds without a model,
+    ``takes_webhooks`` where MLflow itself may ask, and signs that. ``negotiates`` where the
+    endpoint looks at Content-Type and Accept itself. ``scope`` is what a caller's key or token must
+    have (security/access.py), where it must have one; ``dialect`` is the protocol of others in
+    which an error has more members.
     """
 
     endpoint: Endpoint
@@ -24,15 +29,46 @@ class Operation(NamedTuple):
     scope: str | None = None
     asks_registry: bool = False
     takes_webhooks: bool = False
-    is_document: bool = False
+    is_aside: bool = False
+    negotiates: bool = False
+    dialect: str = ""
 
+
+def _adapter(name: str) -> Endpoint:
+    """One of adapters.py, which a start does without until somebody speaks its protocol."""
+
+    def endpoint(service: Service, request: Request) -> Body:
+        from function.http import adapters
+
+        found: Endpoint = getattr(adapters, name)
+        return found(service, request)
+
+    return endpoint
+
+
+def _mlflow(name: str, summary: str, **more: Any) -> Operation:
+    return Operation(_adapter(name), summary, dialect="mlflow", **more)
+
+
+def _v2(name: str, summary: str, **more: Any) -> Operation:
+    return Operation(_adapter(name), summary, dialect="v2", **more)
+
+
+_ASKS: Any = {"needs_model": True, "scope": "predict"}
+_INFER = _v2("v2_infer", "Infer (v2)", negotiates=True, **_ASKS)
+_METADATA = _v2("v2_model", "Model metadata (v2)", needs_model=True)
+_IS_READY = _v2("v2_model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
     "/": {"GET": Operation(endpoints.index, "What this service is and offers")},
     "/health": {"GET": Operation(endpoints.health, "Status, always 200 while the process lives")},
     "/health/live": {"GET": Operation(endpoints.live, "Liveness probe")},
     "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},
-    "/metrics": {"GET": Operation(endpoints.metrics, "Metrics for Prometheus", is_document=True)},
+    "/metrics": {
+        "GET": Operation(
+            endpoints.metrics, "Metrics for Prometheus", is_aside=True, negotiates=True
+        )
+    },
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
     },
@@ -50,22 +86,67 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/predict_batch": {
         "POST": Operation(endpoints.predict_batch, "Classify several texts", True, "predict")
     },
+    "/invocations": {
+        "POST": _mlflow("invocations", "Score rows (MLflow)", negotiates=True, **_ASKS)
+    },
+    "/ping": {"GET": _mlflow("ping", "Whether there is a model (MLflow)", negotiates=True)},
+    "/version": {
+        "GET": _mlflow("version", "The model's MLflow (MLflow)", needs_model=True, negotiates=True)
+    },
+    "/v2": {"GET": _v2("v2_server", "Server metadata (v2)")},
+    "/v2/health/live": {"GET": _v2("v2_live", "Server liveness (v2)")},
+    "/v2/health/ready": {"GET": _v2("v2_ready", "Server readiness (v2)")},
+    "/v2/repository/index": {"POST": _v2("v2_index", "Repository index (v2)")},
+    "/v2/models/{model}": {"GET": _METADATA},
+    "/v2/models/{model}/ready": {"GET": _IS_READY},
+    "/v2/models/{model}/infer": {"POST": _INFER},
+    "/v2/models/{model}/versions/{version}": {"GET": _METADATA},
+    "/v2/models/{model}/versions/{version}/ready": {"GET": _IS_READY},
+    "/v2/models/{model}/versions/{version}/infer": {"POST": _INFER},
+    "/v1/models": {"GET": _v2("v1_models", "The models (KServe v1)")},
+    "/v1/models/{model}": {"GET": _v2("v1_model", "Model readiness (KServe v1)", needs_model=True)},
+    "/v1/models/{model}:predict": {
+        "POST": _v2("v1_predict", "Predict instances (KServe v1)", **_ASKS)
+    },
 }
 
 
 def route_of(path: str) -> str:
     """The path as ROUTES has it: doubled and trailing slashes mean nothing here."""
-    if path in ROUTES:
-        return path
-    return "/" + "/".join(filter(None, path.split("/")))
+    return path if path in ROUTES and "{" not in path else _resolved(path)[0]
+
+
+def _resolved(path: str) -> tuple[str, Mapping[str, str]]:
+    """The path as ROUTES has it, where it does, and the parameters in it."""
+    path = "/" + "/".join(filter(None, path.split("/")))
+    if path in ROUTES and "{" not in path:
+        return path, {}
+    for route, shape in _shapes() if path.startswith(("/v1/", "/v2/")) else ():
+        if match := shape.fullmatch(path):
+            return route, match.groupdict()
+    return path, {}
+
+
+@cache
+def _shapes() -> list[tuple[str, re.Pattern[str]]]:
+    """The paths with parameters, the longer first: a model's name may end as anything."""
+    return [
+        (path, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))))
+        for path in sorted(ROUTES, key=len, reverse=True)
+        if "{" in path
+    ]
 
 
 def operation_of(request: Request) -> Operation | None:
-    """What the request asks for; None where there is no such thing."""
+    """What the request asks for, its parameters remembered; None where there is no such thing."""
     found: Operation | None = request.operation
     if found is UNRESOLVED:
-        method = "GET" if request.method == "HEAD" else request.method
-        found = request.operation = ROUTES.get(route_of(request.path), {}).get(method)
+        method, path = request.method, request.path
+        operations = ROUTES.get(path)
+        if operations is None or "{" in path:
+            path, request.parameters = _resolved(path)
+            operations = ROUTES.get(path, {})
+        found = request.operation = operations.get("GET" if method == "HEAD" else method)
     return found
 
 

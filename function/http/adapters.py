@@ -1,0 +1,149 @@
+"""The operations of protocols that others made: MLflow's, KServe's, the Open Inference Protocol's.
+
+What they mean is in function/protocols; here they are asked of the service.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from function import __version__
+from function.errors import ServiceError, UnknownPath
+from function.http.endpoints import Service
+from function.http.messages import Document, Request
+from function.model.attempt import LoadedModel
+from function.protocols import inference_v2, kserve_v1, mlflow_scoring
+
+OCTETS = "application/octet-stream"
+
+
+def invocations(service: Service, request: Request) -> str:
+    """Score rows, as ``mlflow models serve`` does."""
+    media_type = mlflow_scoring.check_content_type(request.headers)
+    model = service.model()
+    column = _text_column(model)
+    texts = mlflow_scoring.parse(request.body, media_type, column, service.settings)
+    return mlflow_scoring.render(service.predict(model, texts), _classes(model))
+
+
+def ping(service: Service, request: Request) -> Document:
+    """Whether there is a model, which MLflow's server has before it listens."""
+    service.ready()
+    return Document("application/json", b"\n")
+
+
+def version(service: Service, request: Request) -> Document:
+    """The version of MLflow that the model was logged with."""
+    logged = service.model().lineage.details.get("mlflow_version")
+    return Document("application/json", str(logged or "").encode())
+
+
+def v2_server(service: Service, request: Request) -> dict[str, Any]:
+    """Server metadata."""
+    extensions = ["binary_tensor_data", "classification", "model_repository"]
+    name = service.settings.service_name
+    return {"name": name, "version": __version__, "extensions": extensions}
+
+
+def v2_live(service: Service, request: Request) -> dict[str, Any]:
+    """Server liveness."""
+    return {"live": True}
+
+
+def v2_ready(service: Service, request: Request) -> dict[str, Any]:
+    """Server readiness."""
+    service.ready()
+    return {"ready": True}
+
+
+def v2_model(service: Service, request: Request) -> dict[str, Any]:
+    """Model metadata."""
+    model = _named(service, request)
+    versions = [model.lineage.shown_version] if model.lineage.shown_version else []
+    return inference_v2.metadata(_name(model), versions, model.predictor.labels)
+
+
+def v2_model_ready(service: Service, request: Request) -> dict[str, Any]:
+    """Model readiness."""
+    service.ready()
+    return {"name": _name(_named(service, request)), "ready": True}
+
+
+def v2_infer(service: Service, request: Request) -> str | Document:
+    """Inference."""
+    model = _named(service, request)
+    asked = inference_v2.parse(request.body, request.headers, service.settings)
+    answers = service.predict(model, asked.texts)
+    content, json_size = inference_v2.render(
+        asked, answers, _name(model), model.lineage.shown_version, model.predictor.labels
+    )
+    if json_size is None:
+        return content.decode()
+    return Document(OCTETS, content, (("Inference-Header-Content-Length", str(json_size)),))
+
+
+def v2_index(service: Service, request: Request) -> str:
+    """The models of the repository: the one that there is."""
+    model = service.models.model
+    if model is None:
+        return "[]"
+    version = model.lineage.shown_version or ""
+    return json.dumps([{"name": _name(model), "version": version, "state": "READY", "reason": ""}])
+
+
+def v1_models(service: Service, request: Request) -> dict[str, Any]:
+    """The models that there are."""
+    model = service.models.model
+    return {"models": [] if model is None else [_name(model)]}
+
+
+def v1_model(service: Service, request: Request) -> dict[str, Any]:
+    """Whether the model is ready."""
+    service.ready()
+    return {"name": _name(_named(service, request)), "ready": True}
+
+
+def v1_predict(service: Service, request: Request) -> str:
+    """Predict instances."""
+    model = _named(service, request)
+    texts = kserve_v1.parse(request.body, service.settings)
+    return kserve_v1.render(service.predict(model, texts))
+
+
+def error_members(dialect: str, error: ServiceError) -> dict[str, Any]:
+    """What the clients of a protocol look for in an error, beside what every problem has."""
+    if dialect == "mlflow":
+        return mlflow_scoring.error_members(error)
+    return inference_v2.error_members(error)
+
+
+def _name(model: LoadedModel) -> str:
+    """A model that is in no registry is called so."""
+    return model.lineage.model_name or "model"
+
+
+def _named(service: Service, request: Request) -> LoadedModel:
+    """The model, where the path names it; UnknownPath (404) where it names another."""
+    model = service.model()
+    if request.parameters.get("model") != _name(model):
+        raise UnknownPath(f"There is no such model; the one that there is is {_name(model)}.")
+    asked = request.parameters.get("version")
+    if asked is not None and asked != model.lineage.shown_version:
+        told = model.lineage.shown_version or "none"
+        raise UnknownPath(f"There is no such version; the one that there is is {told}.")
+    return model
+
+
+def _text_column(model: LoadedModel) -> str | None:
+    """What the model's signature calls its texts."""
+    signature = model.lineage.details.get("signature") or {}
+    inputs = signature.get("inputs") or []
+    names = [column.get("name") for column in inputs]
+    return names[0] if len(names) == 1 else None
+
+
+def _classes(model: LoadedModel) -> dict[str, Any]:
+    """What the model itself says for each label that the service gave a name."""
+    own = getattr(model.predictor, "classes", None)
+    return dict(zip(model.predictor.labels or (), own or (), strict=False))

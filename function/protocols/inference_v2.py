@@ -1,0 +1,269 @@
+"""The Open Inference Protocol, version 2, over HTTP with JSON, and its binary tensor data.
+
+    {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["...", "..."]}]}
+
+The first input tensor of strings holds the texts, in whatever shape. Outputs are those that were
+asked for, else ``label`` and, where the model has any, ``confidence``:
+
+    label, predict                  BYTES [n]
+    confidence                      FP64 [n]
+    probabilities, predict_proba    FP64 [n, classes]
+
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_classification.md
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from function.errors import InvalidInput, MalformedRequest, ServiceError
+from function.predictor import Answer, MultilabelPrediction
+from function.protocols.rows import texts_of
+from function.protocols.sentiment import parse_json
+from function.settings import Settings
+
+HEADER_LENGTH = "inference-header-content-length"
+LABELS, CONFIDENCES = ("label", "predict"), ("confidence",)
+PROBABILITIES = ("probabilities", "predict_proba")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Wanted(NamedTuple):
+    """One output that a request asks for."""
+
+    name: str
+    is_binary: bool
+    most_classes: int
+    """The classification extension's: so many labels with their scores; 0 for the tensor."""
+
+
+class Inference(NamedTuple):
+    """What a request asks."""
+
+    id: str | None
+    texts: list[str]
+    outputs: list[Wanted]
+
+
+def parse(body: bytes, headers: Mapping[str, str], settings: Settings) -> Inference:
+    """A request, with or without binary data behind its JSON.
+
+    Raises MalformedRequest (400), or InvalidInput (422) for texts that are none, or too many.
+    """
+    head, binary = _parted(body, headers)
+    payload = _an_object(parse_json(head, settings), "")
+    tensors = payload.get("inputs")
+    if not isinstance(tensors, list) or not tensors:
+        raise MalformedRequest("inputs is a list of at least one tensor.")
+    texts: list[str] | None = None
+    for place, given in enumerate(tensors):
+        tensor = _an_object(given, f"inputs[{place}]")
+        size = _parameters(tensor).get("binary_data_size")
+        values = _elements(*_taken(binary, size)) if size is not None else tensor.get("data")
+        if size is not None:
+            binary = binary[size:]
+        if texts is None and tensor.get("datatype") == "BYTES":
+            flat = list(_flat(values))
+            _check_shape(tensor.get("shape"), len(flat))
+            texts = texts_of(flat, settings, f"/inputs/{place}/data")
+    if texts is None:
+        raise MalformedRequest("No input tensor has the datatype BYTES.")
+    request_id = payload.get("id")
+    return Inference(
+        None if request_id is None else str(request_id), texts, list(_outputs(payload))
+    )
+
+
+def render(
+    asked: Inference, answers: Sequence[Answer], name: str, version: str | None, labels: Any
+) -> tuple[bytes, int | None]:
+    """The response, and how long its JSON is where binary data follows it.
+
+    Raises InvalidInput (422) for an output that the model does not have.
+    """
+    wanted = asked.outputs or _default(answers)
+    tensors, parts = [], []
+    for output in wanted:
+        tensor, content = _tensor(output, answers, labels)
+        tensors.append(tensor)
+        parts.append(content)
+    head = {"model_name": name, "model_version": version or "", "outputs": tensors}
+    if asked.id is not None:
+        head["id"] = asked.id
+    text = _encode(head).encode()
+    binary = b"".join(parts)
+    return text + binary, len(text) if any(output.is_binary for output in wanted) else None
+
+
+def metadata(name: str, versions: Sequence[str], labels: Sequence[str] | None) -> dict[str, Any]:
+    """What the model takes and gives."""
+    outputs = [_described("label", "BYTES", [-1]), _described("confidence", "FP64", [-1])]
+    if labels is not None:
+        outputs.append(_described("probabilities", "FP64", [-1, len(labels)]))
+    return {
+        "name": name,
+        "versions": list(versions),
+        "platform": "sentiment-function",
+        "inputs": [_described("text", "BYTES", [-1])],
+        "outputs": outputs,
+    }
+
+
+def error_members(error: ServiceError) -> dict[str, Any]:
+    """What the protocol's clients look for in an error, beside what every problem has."""
+    return {"error": error.detail}
+
+
+def _described(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": shape}
+
+
+def _parted(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
+    given = headers.get(HEADER_LENGTH)
+    if given is None:
+        return body, b""
+    if not given.isdecimal() or int(given) > len(body):
+        raise MalformedRequest("Inference-Header-Content-Length is no length within the body.")
+    return body[: int(given)], body[int(given) :]
+
+
+def _an_object(given: Any, name: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise MalformedRequest(f"{name or 'The body'} is no JSON object.")
+    return given
+
+
+def _parameters(of: Mapping[str, Any]) -> dict[str, Any]:
+    return _an_object(of.get("parameters", {}), "parameters")
+
+
+def _taken(binary: bytes, size: Any) -> tuple[bytes]:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(binary):
+        raise MalformedRequest("binary_data_size is not the size of data that follows the JSON.")
+    return (binary[:size],)
+
+
+def _elements(content: bytes) -> Iterator[str]:
+    """BYTES in binary: each element after its length, four bytes little-endian."""
+    place = 0
+    while place < len(content):
+        if place + 4 > len(content):
+            raise MalformedRequest("The binary data ends within a length.")
+        (size,) = struct.unpack_from("<I", content, place)
+        element = content[place + 4 : place + 4 + size]
+        if len(element) < size:
+            raise MalformedRequest("The binary data ends within an element.")
+        try:
+            yield element.decode()
+        except UnicodeDecodeError:
+            raise MalformedRequest("An element of the binary data is not UTF-8.") from None
+        place += 4 + size
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    """The elements of a tensor's data, nested or not, in row-major order."""
+    if isinstance(values, str) or not hasattr(values, "__iter__") or isinstance(values, dict):
+        raise MalformedRequest("data is a list of strings.")
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _check_shape(shape: Any, count: int) -> None:
+    """One text for each place of the shape."""
+    total = 1
+    if not isinstance(shape, list) or not shape:
+        raise MalformedRequest("shape is a list of sizes.")
+    for size in shape:
+        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+            raise MalformedRequest("shape is a list of sizes.")
+        total *= size
+    if total != count:
+        raise MalformedRequest(f"The shape has room for {total} elements, and data has {count}.")
+
+
+def _outputs(payload: Mapping[str, Any]) -> Iterator[Wanted]:
+    given = payload.get("outputs", [])
+    if not isinstance(given, list):
+        raise MalformedRequest("outputs is a list.")
+    all_binary = _parameters(payload).get("binary_data_output") is True
+    for place, item in enumerate(given):
+        output = _an_object(item, f"outputs[{place}]")
+        parameters = _parameters(output)
+        classes = parameters.get("classification", 0)
+        if not isinstance(classes, int) or isinstance(classes, bool) or classes < 0:
+            raise MalformedRequest("classification is a number of classes.")
+        is_binary = parameters.get("binary_data", all_binary) is True
+        yield Wanted(str(output.get("name")), is_binary, classes)
+    if all_binary and not given:
+        yield Wanted(LABELS[0], True, 0)
+
+
+def _default(answers: Sequence[Answer]) -> list[Wanted]:
+    names = [LABELS[0]]
+    if answers and all(answer.confidence is not None for answer in answers):
+        names.append(CONFIDENCES[0])
+    return [Wanted(name, False, 0) for name in names]
+
+
+def _tensor(
+    output: Wanted, answers: Sequence[Answer], labels: Sequence[str] | None
+) -> tuple[dict[str, Any], bytes]:
+    """The tensor as JSON has it, and its binary data where it was asked for so."""
+    datatype, shape, values = _values(output, answers, labels)
+    tensor = {"name": output.name, "datatype": datatype, "shape": shape}
+    if not output.is_binary:
+        return {**tensor, "data": values}, b""
+    if datatype == "BYTES":
+        content = b"".join(struct.pack("<I", len(one)) + one for one in map(str.encode, values))
+    else:
+        content = struct.pack(f"<{len(values)}d", *values)
+    return {**tensor, "parameters": {"binary_data_size": len(content)}}, content
+
+
+def _values(
+    output: Wanted, answers: Sequence[Answer], labels: Sequence[str] | None
+) -> tuple[str, list[int], list[Any]]:
+    """Datatype, shape and elements, in row-major order."""
+    count = len(answers)
+    if output.most_classes:
+        rows = [_classified(answer, labels, output.most_classes) for answer in answers]
+        width = len(rows[0]) if rows else 0
+        return "BYTES", [count, width], [item for row in rows for item in row]
+    if output.name in LABELS:
+        return "BYTES", [count], [_said(answer) for answer in answers]
+    if output.name in CONFIDENCES:
+        numbers = [answer.confidence for answer in answers]
+        if None not in numbers:
+            return "FP64", [count], numbers
+    elif output.name in PROBABILITIES:
+        scores = [answer.scores for answer in answers]
+        if None not in scores:
+            width = len(labels or (scores[0] if scores and scores[0] else ()))
+            return "FP64", [count, width], [number for row in scores for number in row or ()]
+    known = ", ".join((*LABELS, *CONFIDENCES, *PROBABILITIES))
+    told = f"the model has no such output; known are {known}, as far as it gives probabilities"
+    raise InvalidInput([{"pointer": "/outputs", "detail": told}])
+
+
+def _said(answer: Answer) -> str:
+    """A label; several with commas between."""
+    if isinstance(answer, MultilabelPrediction):
+        return ",".join(answer.labels)
+    return answer.label or ""
+
+
+def _classified(answer: Answer, labels: Sequence[str] | None, most: int) -> list[str]:
+    """The likeliest classes, each as ``score:index:label``."""
+    if answer.scores is None or labels is None:
+        told = "classification takes a model that gives probabilities"
+        raise InvalidInput([{"pointer": "/outputs", "detail": told}])
+    ranked = sorted(zip(answer.scores, range(len(labels)), labels, strict=True), reverse=True)
+    return [f"{score:f}:{index}:{label}" for score, index, label in ranked[:most]]

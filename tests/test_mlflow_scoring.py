@@ -1,0 +1,268 @@
+"""``POST /invocations`` beside a real ``mlflow models serve`` on the same model."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import mlflow.sklearn
+import pytest
+
+from tests.conftest import ROOT, clean_environ
+from tests.doors import start_door
+from tests.processes import LiveServer, free_port, start_process
+from tests.registry import EXAMPLE, frame_pipeline, text_signature
+
+README = (ROOT / "README.md").read_text()
+JSON, CSV = "application/json", "text/csv"
+ROWS = [["lovely"], ["awful and broken"]]
+
+
+def dumped(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+REQUESTS: list[tuple[str, bytes]] = [
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": ROWS}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "index": [4, 5], "data": ROWS}})),
+    (JSON, dumped({"dataframe_split": {"data": ROWS}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["other"], "data": ROWS}})),
+    (
+        JSON,
+        dumped({"dataframe_split": {"columns": ["text", "more"], "data": [["a", 1], ["b", 2]]}}),
+    ),
+    (
+        JSON,
+        dumped(
+            {
+                "dataframe_split": {
+                    "columns": ["more", "text"],
+                    "data": [[1, "lovely"], [2, "awful"]],
+                }
+            }
+        ),
+    ),
+    (JSON, dumped({"dataframe_split": {"columns": ["text", "text"], "data": [["a", "b"]]}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": []}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": [["a", "b"]]}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": [[1]]}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": [[None]]}})),
+    (JSON, dumped({"dataframe_split": {"columns": ["text"], "data": ["a"]}})),
+    (JSON, dumped({"dataframe_split": {"columns": "text", "data": ROWS}})),
+    (JSON, dumped({"dataframe_split": [1]})),
+    (JSON, dumped({"dataframe_split": "x"})),
+    (JSON, dumped({"dataframe_records": [{"text": "lovely"}, {"text": "awful"}]})),
+    (JSON, dumped({"dataframe_records": [{"text": "lovely", "x": 1}]})),
+    (JSON, dumped({"dataframe_records": [{"x": 1}]})),
+    (JSON, dumped({"dataframe_records": [{"text": "lovely"}, {}]})),
+    (JSON, dumped({"dataframe_records": []})),
+    (JSON, dumped({"dataframe_records": {"text": "a"}})),
+    (JSON, dumped({"dataframe_records": ["a"]})),
+    (JSON, dumped({"inputs": ["lovely", "awful"]})),
+    (JSON, dumped({"inputs": [["lovely"], ["awful"]]})),
+    (JSON, dumped({"inputs": {"text": ["lovely", "awful"]}})),
+    (JSON, dumped({"inputs": {"other": ["lovely"]}})),
+    (JSON, dumped({"inputs": "lovely"})),
+    (JSON, dumped({"inputs": [{"text": "lovely"}]})),
+    (JSON, dumped({"inputs": []})),
+    (JSON, dumped({"inputs": [1, 2]})),
+    (JSON, dumped({"inputs": None})),
+    (JSON, dumped({"instances": ["lovely", "awful"]})),
+    (JSON, dumped({"instances": [["lovely"], ["awful"]]})),
+    (JSON, dumped({"instances": [{"text": "lovely"}, {"text": "awful"}]})),
+    (JSON, dumped({"instances": [{"other": "lovely"}]})),
+    (JSON, dumped({"instances": "lovely"})),
+    (JSON, dumped({"instances": {"text": ["lovely"]}})),
+    (JSON, dumped({"instances": []})),
+    (JSON, dumped({"instances": ["a"], "inputs": ["b"]})),
+    (JSON, dumped({"columns": ["text"], "data": ROWS})),
+    (JSON, dumped({"text": "a"})),
+    (JSON, dumped({})),
+    (JSON, dumped([{"text": "a"}])),
+    (JSON, dumped("x")),
+    (JSON, dumped(1)),
+    (JSON, dumped(None)),
+    (JSON, b""),
+    (JSON, b"{"),
+    (JSON, b"\xff"),
+    (JSON, b"NaN"),
+    (JSON, b'{"inputs": ["\\ud800"]}'),
+    (JSON, dumped({"inputs": ["lovely"], "params": {}})),
+    (JSON, dumped({"inputs": ["lovely"], "params": {"x": 1}})),
+    (JSON, dumped({"inputs": ["lovely"], "params": "x"})),
+    (JSON, dumped({"inputs": [""]})),
+    (JSON, dumped({"inputs": ["  "]})),
+    (JSON, dumped({"inputs": ["é 😀"]})),
+    (JSON + "; charset=utf-8", dumped({"inputs": ["lovely"]})),
+    (JSON + "; charset=UTF-8", dumped({"inputs": ["lovely"]})),
+    (JSON + "; charset=latin-1", dumped({"inputs": ["lovely"]})),
+    (JSON + "; format=pandas-split", dumped({"inputs": ["lovely"]})),
+    (CSV, b"text\nlovely\nawful\n"),
+    (CSV, b"text\r\nlovely\r\n"),
+    (CSV, b"other\nlovely\n"),
+    (CSV, b"x,text\n1,lovely\n2,awful\n"),
+    (CSV, b'text\n"a, b"\n"say ""hi"""\n'),
+    (CSV, b"text\n"),
+    (CSV, b""),
+    (CSV, b"lovely\nawful\n"),
+    (CSV, b"text\nlovely,x\n"),
+    (CSV, b"\xef\xbb\xbftext\nlovely\n"),
+    (CSV, b"text\n1\n2\n"),
+    (CSV, b"text\n\nlovely\n"),
+    (CSV, b"text\nNA\n"),
+    ("text/plain", b"lovely"),
+    ("application/x-parquet", b"x"),
+    ("", dumped({"inputs": ["lovely"]})),
+    (JSON, dumped({"inputs": ["lovely"] * 10000})),
+]
+
+DIFFERENCES = {
+    '{"dataframe_split": {"data": [["lovely"], ["awful and broken"]]}}': (
+        "one column without a name is the text"
+    ),
+    '{"inputs": [["lovely"], ["awful"]]}': "a row of one is its text",
+    '{"instances": [["lovely"], ["awful"]]}': "a row of one is its text",
+    '{"inputs": "lovely"}': "a text alone is one row",
+    '{"instances": "lovely"}': "a text alone is one row",
+    '{"inputs": [1, 2]}': "a number is no text",
+    "text\nlovely,x\n": "a row of more values than columns is refused",
+    "text\nNA\n": "every CSV value is a text, NA and the empty one too",
+    ": without a Content-Type": "a body that is announced as nothing is JSON",
+}
+"""What is answered otherwise, and why; the README lists the reasons."""
+
+
+class Scored(NamedTuple):
+    status: int
+    content_type: str
+    body: bytes
+
+
+def ask(server: LiveServer, content_type: str, body: bytes) -> Scored:
+    request = urllib.request.Request(f"{server.url}/invocations", data=body)
+    request.add_unredirected_header("Content-Type", content_type)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return Scored(reply.status, reply.headers["Content-Type"], reply.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Scored(error.code, error.headers["Content-Type"], error.read())
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored") / "model"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's, of itself
+        mlflow.sklearn.save_model(
+            frame_pipeline(),
+            folder,
+            signature=text_signature(),
+            input_example=EXAMPLE,
+            pip_requirements=[],
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def theirs(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """MLflow's own server."""
+    port, folder = free_port(), tmp_path_factory.mktemp("mlflow-serve")
+    environ = {
+        **clean_environ(),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    command = [
+        *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager=local"),
+        *(f"--model-uri={model}", "--host=127.0.0.1", f"--port={port}"),
+    ]
+    server = start_process(command, folder, environ, port, folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=["functions-framework", "serve"])
+def ours(
+    request: pytest.FixtureRequest, model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("ours")
+    server = start_door(request.param, Path(), folder, COMPILED_MODEL="", MODEL_URI=str(model))
+    assert server.request("/predict", {"text": "load the model"}).status == 200
+    yield server
+    server.stop()
+
+
+def test_what_mlflow_answers_is_answered_alike_but_for_what_the_readme_lists(
+    theirs: LiveServer, ours: LiveServer
+) -> None:
+    differing = []
+    for content_type, body in REQUESTS:
+        wanted, found = ask(theirs, content_type, body), ask(ours, content_type, body)
+        is_same = wanted.status == found.status
+        if wanted.status == 200:
+            is_same = is_same and wanted[1:] == found[1:]
+        if found.status != 200:
+            assert found.content_type == "application/problem+json"
+            problem = json.loads(found.body)
+            assert problem["message"] == problem["detail"] and problem["error_code"]
+        if not is_same:
+            differing.append(body.decode() if content_type else ": without a Content-Type")
+    assert differing == [name for name in map(_named, REQUESTS) if name in DIFFERENCES]
+    assert len(REQUESTS) >= 60
+
+
+def _named(request: tuple[str, bytes]) -> str:
+    content_type, body = request
+    return body.decode("utf-8", "replace") if content_type else ": without a Content-Type"
+
+
+def test_the_readme_lists_each_difference() -> None:
+    for reason in DIFFERENCES.values():
+        assert reason in README
+
+
+def test_ping_and_version_are_mlflows(theirs: LiveServer, ours: LiveServer) -> None:
+    for path in ("/ping", "/version"):
+        wanted, found = theirs.request(path), ours.request(path)
+        assert (wanted.status, wanted.body) == (found.status, found.body)
+        assert found.headers["Content-Type"] == wanted.headers["content-type"]
+
+
+def test_a_csv_without_a_header_may_say_so(ours: LiveServer) -> None:
+    found = ask(ours, "text/csv; header=absent", b"lovely\nawful\n")
+    assert found.status == 200 and len(json.loads(found.body)["predictions"]) == 2
+    assert ask(ours, "text/csv; header=maybe", b"lovely\n").status == 415
+    assert ask(ours, "text/csv; header=absent", b"a,b\n").status == 400
+
+
+def test_mlflows_own_client_works_unchanged(ours: LiveServer) -> None:
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+    client = ScoringServerClient("127.0.0.1", int(ours.url.rpartition(":")[2]))
+    client.wait_server_ready(timeout=5)
+    answered = client.invoke(EXAMPLE)
+    labels = answered.get_predictions()
+    assert len(labels) == len(EXAMPLE)
+
+
+def test_ping_says_503_until_there_is_a_model(tmp_path: Path) -> None:
+    server = start_door("serve", Path(), tmp_path, COMPILED_MODEL="", MODEL_URI="/nowhere")
+    reply = server.request("/ping")
+    assert reply.status == 503 and "Retry-After" in reply.headers
+    server.stop()
+
+
+def test_rows_are_limited(model: Path, tmp_path: Path) -> None:
+    server = start_door(
+        *("serve", Path(), tmp_path), COMPILED_MODEL="", MODEL_URI=str(model), MAX_ROWS="3"
+    )
+    reply = server.request("/invocations", {"inputs": ["a"] * 4})
+    assert reply.status == 400 and "MAX_ROWS=3" in reply.json["message"]
+    server.stop()
