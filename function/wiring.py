@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from function.http.application import Application
 from function.http.endpoints import Service
-from function.http.routes import directory
+from function.http.routes import ROUTES
 from function.model.attempt import Attempt, LoadedModel
 from function.model.cache import ModelCache
 from function.model.following import Follower
@@ -44,7 +44,7 @@ def create_application(
     follower = Follower(settings, signals, models)
     models.when_loaded = follower.start
     start = StartRecord(log) if tells_start else None
-    service = Service(settings, models, follower, signals, directory())
+    service = Service(settings, models, follower, signals, ROUTES)
     return Application(service, start, _access(settings, log), _cors(settings))
 
 

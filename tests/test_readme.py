@@ -100,6 +100,9 @@ def test_each_example_gives_what_the_readme_shows(
     demo_client: FlaskClient, example: Example
 ) -> None:
     reply = run(demo_client, example)
+    if "| head -c" in example.command:
+        assert reply.text.startswith(example.output.strip())
+        return
     if not reply.is_json:
         assert _but_for_ids(example.output) <= _but_for_ids(reply.text)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from function import __version__
@@ -16,6 +16,9 @@ from function.settings import Settings
 from function.telemetry import start
 from function.telemetry.signals import Signals
 
+Routes = Mapping[str, Mapping[str, Any]]
+"""Path -> method -> routes.Operation; they are made of what is here."""
+
 
 class Service(NamedTuple):
     """What every endpoint works with."""
@@ -24,7 +27,7 @@ class Service(NamedTuple):
     models: ModelCache
     follower: Follower
     signals: Signals
-    operations: list[dict[str, str]]  # every path, method and summary, as ``/`` shows them
+    routes: Routes
 
     def model(self) -> LoadedModel:
         """The model, waiting for it if need be; raises ModelUnavailable (503)."""
@@ -61,7 +64,11 @@ def index(service: Service, request: Request) -> dict[str, Any]:
     return {
         "service_name": service.settings.service_name,
         "version": __version__,
-        "endpoints": service.operations,
+        "endpoints": [
+            {"method": method, "path": path, "summary": operation.summary}
+            for path, operations in service.routes.items()
+            for method, operation in operations.items()
+        ],
     }
 
 
@@ -172,6 +179,13 @@ def metrics(service: Service, request: Request) -> Document:
     cold_start_seconds = start.seconds_until("model_loaded")
     accept = request.headers.get("accept", "")
     return Document(*render(service.signals.metrics, facts, cold_start_seconds, accept))
+
+
+def openapi(service: Service, request: Request) -> dict[str, Any]:
+    """This document."""
+    from function.http.openapi import document
+
+    return document(service.routes, service.settings)
 
 
 def _refused(service: Service) -> dict[str, Any] | None:

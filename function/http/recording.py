@@ -14,9 +14,10 @@ from function.telemetry.start import StartRecord
 
 _LONGEST_LOGGED_PATH = 256
 METHODS = frozenset(
-    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY")
 )
-"""RFC 9110, section 9, and RFC 5789; what is not among them is 501, what a path lacks is 405."""
+"""RFC 9110, section 9, PATCH (RFC 5789) and QUERY; what is not among them is 501, what a path lacks
+405."""
 UNKNOWN = "(unknown)"
 """What every path and method that is not known here is called: they are anybody's to invent."""
 

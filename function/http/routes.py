@@ -69,6 +69,7 @@ ROUTES: dict[str, dict[str, Operation]] = {
             endpoints.metrics, "Metrics for Prometheus", is_aside=True, negotiates=True
         )
     },
+    "/openapi.json": {"GET": Operation(endpoints.openapi, "The OpenAPI document", is_aside=True)},
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
     },
@@ -156,12 +157,3 @@ def allowed_methods(operations: dict[str, Operation]) -> str:
     if "GET" in operations:
         methods.append("HEAD")
     return ", ".join(sorted(methods))
-
-
-def directory() -> list[dict[str, str]]:
-    """Every operation, as ``GET /`` lists them."""
-    return [
-        {"method": method, "path": path, "summary": operation.summary}
-        for path, operations in ROUTES.items()
-        for method, operation in operations.items()
-    ]
