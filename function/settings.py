@@ -128,6 +128,13 @@ class Settings:
     max_batch_size: int = setting(
         100, "Most texts in one `/predict_batch` request", unit="texts", minimum=1
     )
+    event_type: str = setting(
+        "sentiment.prediction", "Type of the CloudEvents that `POST /` answers"
+    )
+    event_source: str = setting("/sentiment", "Source of these")
+    event_replies: bool = setting(
+        True, "Whether they are sent at all; else it answers with nothing"
+    )
     max_rows: int = setting(
         10_000,
         "Most texts in one request of the protocols of others (`/invocations`, `/v1`, `/v2`)",

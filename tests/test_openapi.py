@@ -22,7 +22,9 @@ from tests.test_inference_v2 import TEXTS, tensor
 DOCUMENT = document(ROUTES, Settings())
 OPERATIONS = [(path, method) for path, methods in ROUTES.items() for method in methods]
 INFER = {"inputs": [tensor(TEXTS)]}
+EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type": "written"}
 BODIES: dict[str, Any] = {
+    "/": {"text": "lovely"},
     "/models/refresh": {},
     "/predict": {"text": "lovely", "return_scores": True},
     "/predict_batch": {"texts": ["lovely", "awful"]},
@@ -78,10 +80,11 @@ def test_what_is_asked_and_answered_fits_the_schemas(
 ) -> None:
     found = DOCUMENT["paths"][path][method.lower()]
     place = path.replace("{model}", "reviews").replace("{version}", "2")
-    payload = BODIES.get(path)
+    payload = BODIES.get(path) if method == "POST" else None
     if payload is not None:
         jsonschema.validate(payload, schema_of(found["requestBody"]["content"]))
-    reply = server.request(place, payload, method=method)
+    headers = EVENT if path == "/" and method == "POST" else {}
+    reply = server.request(place, payload, headers=headers, method=method)
     assert reply.status == 200
     media_type = reply.headers["Content-Type"].partition(";")[0]
     assert media_type in found["responses"]["200"]["content"]

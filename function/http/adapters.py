@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from function import __version__
-from function.errors import ServiceError, UnknownPath
+from function.errors import MalformedRequest, ServiceError, UnknownPath
+from function.http import endpoints
 from function.http.endpoints import Service
 from function.http.messages import Document, Request
 from function.model.attempt import LoadedModel
@@ -109,6 +110,28 @@ def v1_predict(service: Service, request: Request) -> str:
     model = _named(service, request)
     texts = kserve_v1.parse(request.body, service.settings)
     return kserve_v1.render(service.predict(model, texts))
+
+
+def event(service: Service, request: Request) -> Document:
+    """Answer a CloudEvent with another, or with nothing where EVENT_REPLIES is off."""
+    from function.protocols import cloudevents
+
+    if not cloudevents.is_event(request.headers):
+        raise MalformedRequest("POST / takes CloudEvents; texts go to /predict.")
+    settings = service.settings
+    replies = cloudevents.Replies(settings.event_type, settings.event_source)
+
+    def answer(data: bytes) -> str:
+        asked = Request("POST", "/predict", request.headers, data)
+        if cloudevents.has_texts(data):
+            return endpoints.predict_batch(service, asked)
+        return endpoints.predict(service, asked)
+
+    headers, content = cloudevents.answered(request.headers, request.body, answer, replies)
+    if not settings.event_replies:
+        return Document("application/json", b"")
+    content_type = headers.pop("content-type", "application/json")
+    return Document(content_type, content, tuple(headers.items()))
 
 
 def error_members(dialect: str, error: ServiceError) -> dict[str, Any]:

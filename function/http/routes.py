@@ -60,7 +60,12 @@ _METADATA = _v2("v2_model", "Model metadata (v2)", needs_model=True)
 _IS_READY = _v2("v2_model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
-    "/": {"GET": Operation(endpoints.index, "What this service is and offers")},
+    "/": {
+        "GET": Operation(endpoints.index, "What this service is and offers"),
+        "POST": Operation(
+            _adapter("event"), "Answer a CloudEvent with one", negotiates=True, **_ASKS
+        ),
+    },
     "/health": {"GET": Operation(endpoints.health, "Status, always 200 while the process lives")},
     "/health/live": {"GET": Operation(endpoints.live, "Liveness probe")},
     "/health/ready": {"GET": Operation(endpoints.ready, "Readiness probe; starts the load")},

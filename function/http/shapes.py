@@ -50,10 +50,15 @@ _INFER = Shape(
     _named("InferenceResponse") | {OCTETS: {}},
     _named("InferenceRequest", _INFERENCE) | {OCTETS: {}},
 )
+_EVENT = _json({}) | {
+    "application/cloudevents+json": {"schema": {"type": "object"}},
+    "application/cloudevents-batch+json": {"schema": {"type": "array"}},
+}
 _METADATA = Shape(_named("ModelMetadata"))
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
+    ("/", "POST"): Shape(_EVENT, _EVENT),
     ("/health", "GET"): Shape(_named("Health")),
     ("/health/live", "GET"): Shape(_json(_object(status={"const": "live"}))),
     ("/health/ready", "GET"): Shape(_json(_object(status={"const": "ready"}))),

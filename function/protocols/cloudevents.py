@@ -1,0 +1,114 @@
+"""CloudEvents 1.0 over HTTP: an event with a text or several in, an event with predictions out.
+
+    data {"text": "..."}                ->  data as /predict answers
+    data {"texts": ["...", "..."]}      ->  data as /predict_batch answers
+
+Binary and structured mode, each answered in its own, and batches, answered as one. The SDK reads
+and writes them. https://github.com/cloudevents/spec/tree/v1.0.2
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cloudevents.conversion import to_binary, to_structured
+from cloudevents.exceptions import GenericException
+from cloudevents.http import CloudEvent, from_dict, from_http
+
+from function.errors import MalformedRequest
+
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
+_MOST_EVENTS = 100
+_FAULTS = (GenericException, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""The SDK's own, and what it lets pass."""
+_CARRIED = ("subject", "traceparent", "tracestate", "partitionkey")
+"""Attributes that a reply has from what it replies to."""
+
+Answer = Callable[[bytes], str]
+"""From an event's data, as JSON, to the reply's."""
+
+
+class Replies:
+    """How replies are addressed: their type and their source, as settings have them."""
+
+    def __init__(self, event_type: str, source: str) -> None:
+        self._type = event_type
+        self._source = source
+
+    def to(self, event: CloudEvent, data: str) -> CloudEvent:
+        """The reply to an event; ``causationid`` is that of its cause."""
+        given = event.get_attributes()
+        carried = {name: given[name] for name in _CARRIED if name in given}
+        addressed = {"type": self._type, "source": self._source}
+        said = {**carried, **addressed, "causationid": given["id"]}
+        return CloudEvent.create({**said, "datacontenttype": "application/json"}, json.loads(data))
+
+
+def is_event(headers: Mapping[str, str]) -> bool:
+    """Whether a request carries events, in any mode."""
+    kind = _media_type(headers)
+    return "ce-specversion" in headers or kind in (STRUCTURED, BATCH)
+
+
+def has_texts(data: bytes) -> bool:
+    """Whether an event's data asks for several predictions; what is no JSON asks for one, and is
+    refused as that."""
+    try:
+        payload = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(payload, dict) and "texts" in payload
+
+
+def answered(
+    headers: Mapping[str, str], body: bytes, answer: Answer, replies: Replies
+) -> tuple[dict[str, str], bytes]:
+    """The headers and the body of the reply, in the mode of the request.
+
+    Raises MalformedRequest (400) for what is no event, and what ``answer`` does of its data.
+    """
+    kind = _media_type(headers)
+    if kind == BATCH:
+        events = [replies.to(event, answer(_data(event))) for event in _batch(body)]
+        listed = [json.loads(to_structured(event)[1]) for event in events]
+        return {"content-type": BATCH}, json.dumps(listed).encode()
+    event = _event(headers, body)
+    reply = replies.to(event, answer(_data(event)))
+    sent, content = to_structured(reply) if kind == STRUCTURED else to_binary(reply)
+    return dict(sent), content
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
+    try:
+        return from_http(dict(headers), body, data_unmarshaller=_as_it_is)
+    except _FAULTS as exc:
+        raise MalformedRequest("This is no CloudEvent of version 1.0.") from exc
+
+
+def _batch(body: bytes) -> list[CloudEvent]:
+    try:
+        listed = json.loads(body)
+        if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
+            raise ValueError
+        return [from_dict(one) for one in listed]
+    except _FAULTS as exc:
+        told = f"A batch is a JSON array of {_MOST_EVENTS} CloudEvents of version 1.0 at most."
+        raise MalformedRequest(told) from exc
+
+
+def _as_it_is(data: Any) -> Any:
+    return data
+
+
+def _data(event: CloudEvent) -> bytes:
+    """The event's data as JSON."""
+    data = event.get_data()
+    if isinstance(data, bytes):
+        return data
+    return data.encode() if isinstance(data, str) else json.dumps(data).encode()
