@@ -172,6 +172,10 @@ class Overloaded(ServiceError):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)})
 
 
+class AnswerTimeout(Overloaded):
+    """The answer did not come within REQUEST_TIMEOUT_SECONDS."""
+
+
 class ModelLoadError(Exception):
     """Why a model could not be loaded.
 

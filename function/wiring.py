@@ -56,19 +56,26 @@ def _tracing(settings: Settings, log: JsonLog) -> Tracing | None:
     environ = os.environ
     exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
     is_asked_for = exporter == "otlp" or any(map(environ.get, _OTLP_ENDPOINTS))
+    protocol = environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf").strip().lower()
+    if is_asked_for and protocol != "http/protobuf":
+        told = f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol} is not spoken here, http/protobuf is"
+        log.write("WARNING", told)
     is_off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if not is_asked_for or is_off or exporter not in ("", "otlp"):
         return None
     from function.telemetry import libraries
 
+    libraries.capture(log)
     try:
         from function.telemetry.tracing import Tracing
+
+        return Tracing(settings.service_name)
     except ImportError as exc:
-        told = f"no traces are sent, as OTEL_* ask: {exc.name} is missing; install the extra otel"
-        log.write("WARNING", told)
-        return None
-    libraries.capture(log)
-    return Tracing(settings.service_name)
+        told = f"{exc.name} is missing; install the extra otel"
+    except Exception as exc:  # the SDK's, of a variable that it does not understand
+        told = f"{type(exc).__name__}: {exc}"
+    log.write("WARNING", f"no traces are sent, as OTEL_* ask: {told}")
+    return None
 
 
 def _access(settings: Settings, log: JsonLog) -> Access | None:

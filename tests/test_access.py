@@ -205,6 +205,23 @@ def test_a_file_of_keys_is_read_again_when_it_changes(
     server.stop()
 
 
+def test_a_file_of_keys_may_begin_with_a_mark_and_no_pipe_holds_up_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("function.security.watched.LOOK_SECONDS", 0.0)
+    file, told = tmp_path / "keys", list[str]()
+    file.write_text(f"\ufeff{entry('app', 'old')}\r\n", encoding="utf-8")
+    keys = ApiKeys("", str(file), told.append)
+    file.unlink()
+    os.mkfifo(file)
+    assert keys.caller({"x-api-key": "old"}).fields == {"key_id": "app"}
+    assert len(told) == 1 and "no regular file" in told[0]
+    file.unlink()
+    file.write_text(f"{entry('app', 'new')}\n" * 20_000)
+    assert keys.caller({"x-api-key": "old"}).fields == {"key_id": "app"}
+    assert len(told) == 2 and "characters" in told[1]
+
+
 @pytest.mark.parametrize(
     ("environ", "told"),
     [

@@ -203,6 +203,15 @@ def test_a_model_that_answers_anything_makes_no_more_series_than_there_may_be() 
     assert counted["(other)"] == 1000 - MOST_LABELS and counted["label 0"] == 2
 
 
+def test_a_label_that_is_no_text_or_a_long_one_stops_no_scrape() -> None:
+    metrics = Metrics()
+    metrics.predicted([Prediction("a\ud800b", None, None), Prediction("x" * 9_000, None, None)])
+    metrics.predicted([Prediction('"quoted"\n', None, None)])
+    found = shown(metrics)
+    assert found['sentiment_predictions_total{label="a?b"}'] == 1
+    assert found[f'sentiment_predictions_total{{label="{"x" * 128}"}}'] == 1
+
+
 def test_a_value_on_a_bound_is_within_it() -> None:
     histogram = Histogram((0.5, 1.0))
     histogram.observe_all([0.5, 0.50001, 1.0, 1.1, 0.0])

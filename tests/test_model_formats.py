@@ -26,6 +26,7 @@ from function.errors import ModelLoadError
 from function.model import vectorizers
 from function.model.sources import from_registry
 from function.model.stages import Stages
+from function.registry import formats
 from function.registry import mlflow as through_mlflow
 from function.settings import Settings
 from tests.conftest import ROOT, AppFactory, clean_environ
@@ -321,3 +322,37 @@ def test_a_vectorizers_pickle_is_refused_or_warned_of(
     assert not (place / "mark").exists() and stages.ran_code == []
     assert read(settings=Settings()).vocabulary_ == vectorizer.vocabulary_
     assert (place / "mark").exists() and "a pickle or joblib file" in stages.ran_code[0]
+
+
+def test_a_model_that_becomes_a_pickle_while_it_is_looked_at_runs_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = place / "mark"
+    folder, other = place / "model", place / "other"
+    skops_file(folder, mark)
+    pickled(other, mark, "cloudpickle")
+    mark.unlink(missing_ok=True)
+    permit = formats.permit
+
+    def permit_and_swap(found: Path, settings: Settings) -> str | None:
+        answer = permit(found, settings)
+        for file in other.iterdir():
+            if file.is_file():
+                (found / file.name).write_bytes(file.read_bytes())
+        for file in found.glob("*.skops"):
+            file.write_bytes(b"nothing")
+        return answer
+
+    monkeypatch.setattr(formats, "permit", permit_and_swap)
+    with pytest.raises(ModelLoadError):
+        load(folder, model_formats="skops")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("read_from", ["filename", "file"])
+def test_a_vectorizer_that_takes_a_text_for_a_file_is_refused(place: Path, read_from: str) -> None:
+    model = strings_pipeline()
+    model[0].input = read_from
+    mlflow.sklearn.save_model(model, place / "reader", pip_requirements=[])
+    with pytest.raises(ModelLoadError, match=f"input='{read_from}'.* name of a file"):
+        load(place / "reader")

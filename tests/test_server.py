@@ -250,6 +250,7 @@ def test_probes_are_answered_while_every_model_call_is_slow(serve_slow: Serve) -
 
 def test_a_request_that_takes_too_long_is_503_and_keeps_its_place(serve_slow: Serve) -> None:
     server = serve_slow(MAX_CONCURRENCY="1", MAX_QUEUE="1", REQUEST_TIMEOUT_SECONDS="0.7")
+    before = server.request("/metrics").body.decode().count('route="/predict",status="200"')
     started = time.monotonic()
     reply = server.request("/predict", {"text": "sleep 3"})
     assert (reply.status, time.monotonic() - started < 2) == (503, True)
@@ -257,6 +258,11 @@ def test_a_request_that_takes_too_long_is_503_and_keeps_its_place(serve_slow: Se
     assert server.request("/predict", {"text": "quick"}).status == 503  # the one place is taken
     time.sleep(2.5)
     assert server.request("/predict", {"text": "quick"}).status == 200
+    metrics = server.request("/metrics").body.decode()
+    counted = 'sentiment_requests_total{method="POST",route="/predict",status="%d"} %.1f'
+    assert counted % (503, 2) in metrics  # and the late answer is nobody's
+    assert counted % (200, before + 1) in metrics
+    assert "sentiment_requests_shed_total 0.0" in metrics
 
 
 def test_a_call_that_never_ends_does_not_hold_the_exit(serve_slow: Serve) -> None:

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from function.errors import ServiceError, Unauthorized
+from function.errors import InvalidSetting, ServiceError, Unauthorized
 from function.security import jwks
 from function.security.access import Access
 from function.security.tokens import MOST_TOKEN_BYTES, Tokens, configured
@@ -94,6 +95,8 @@ def test_a_token_of_each_algorithm_is_taken(tokens: Tokens, algorithm: str) -> N
         ({"scope": None, "scp": ["admin", 3, "other"]}, {"admin"}),
         ({"scope": None, "scp": "predict"}, {"predict"}),
         ({"scope": "predictable administrator"}, set()),
+        ({"scope": "predict\u00a0admin"}, set()),
+        ({"scope": "predict", "exp": 10**400}, {"predict"}),
         ({"scope": None}, set()),
         ({"scope": {"predict": 1}}, set()),
     ],
@@ -223,15 +226,19 @@ class Issuer:
         self.content = json.dumps(KEY_SET).encode()
         self.status = 200
         self.pause_seconds = 0.0
+        self.hangs_seconds = 0.0
         self.asked = 0
         self.url = ""
 
 
 @contextmanager
 def serving(issuer: Issuer) -> Iterator[Issuer]:
+    ended = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.asked += 1
+            ended.wait(issuer.hangs_seconds)
             self.send_response(issuer.status)
             self.end_headers()
             for byte in issuer.content if issuer.pause_seconds else [issuer.content]:
@@ -249,6 +256,7 @@ def serving(issuer: Issuer) -> Iterator[Issuer]:
     issuer.url = f"http://127.0.0.1:{server.server_port}/keys"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield issuer
+    ended.set()
     server.shutdown()
     server.server_close()
 
@@ -259,7 +267,7 @@ def issuer() -> Iterator[Issuer]:
         yield found
 
 
-Start = Callable[[str], LiveServer]
+Start = Callable[..., LiveServer]
 
 
 @pytest.fixture
@@ -269,8 +277,9 @@ def start(compiled_folder: Path, tmp_path: Path, issuer: Issuer) -> Iterator[Sta
     expected = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
     started: list[LiveServer] = []
 
-    def start_one(name: str) -> LiveServer:
-        started.append(start_door(name, compiled_folder, tmp_path, **settings, **expected))
+    def start_one(name: str, **more: str) -> LiveServer:
+        given = {**settings, **expected, **more}
+        started.append(start_door(name, compiled_folder, tmp_path, **given))
         return started[-1]
 
     yield start_one
@@ -301,6 +310,45 @@ def test_keys_come_from_the_issuer_and_a_new_one_is_found_at_once(
     assert invented == [401] * 20 and issuer.asked - before <= 1
     record = [item for item in server.records() if item.get("subject")][-1]
     assert record["subject"] == "client-7"
+
+
+@pytest.mark.parametrize("name", ["functions-framework", "serve"])
+def test_strangers_with_keys_of_their_own_stop_no_probe_and_no_scrape(
+    start: Start, issuer: Issuer, name: str
+) -> None:
+    server = start(name, AUTH_OPEN_PATHS="/metrics", MAX_CONCURRENCY="8")
+    good = token()
+    assert status_of(server, good) == 200
+    time.sleep(jwks.PAUSE_SECONDS)
+    issuer.hangs_seconds = 20.0
+    invented = [token(header={"kid": f"k{number}"}) for number in range(40)]
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(status_of, server, one) for one in invented]
+        time.sleep(0.5)
+        for _ in range(5):
+            started = time.monotonic()
+            assert server.request("/health/live").status == 200
+            assert server.request("/metrics").status == 200
+            assert status_of(server, good) == 200
+            assert time.monotonic() - started < 2
+        assert {one.result() for one in asked} <= {401, 503}
+
+
+def test_a_fetch_that_never_ends_is_given_up_and_another_finds_the_key(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.3)
+    issuer.hangs_seconds = 2.0
+    found = configured(issuer.url, ISSUER, AUDIENCE, 0.0, print)
+    started = time.monotonic()
+    found.wait({})
+    assert time.monotonic() - started < 1
+    issuer.hangs_seconds = 0.0
+    time.sleep(0.2)
+    assert found.must_wait(asked_with(token()))
+    found.wait({})
+    assert found.caller(asked_with(token())).scopes == {"predict"}
 
 
 def test_an_issuer_that_drips_holds_up_nobody_else(start: Start, issuer: Issuer) -> None:
@@ -366,6 +414,14 @@ def test_a_file_of_keys_may_change(
     with pytest.raises(Unauthorized):
         tokens.caller(asked_with(good))
     assert tokens.caller(asked_with(token(key=OTHER))).scopes == {"predict"}
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "", "{}", '{"keys": [[]]}', '{"keys": 1}'])
+def test_a_file_that_is_no_key_set_is_a_bad_setting(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "jwks.json"
+    path.write_text(text)
+    with pytest.raises(InvalidSetting, match="JWT_JWKS"):
+        configured(str(path), ISSUER, AUDIENCE, 0.0, print)
 
 
 def test_what_is_open_takes_any_token_or_none(tokens: Tokens) -> None:

@@ -206,6 +206,35 @@ def test_nobody_there_to_send_to_costs_no_request_and_the_log_stays_json(start: 
 @pytest.mark.parametrize(
     "environ",
     [
+        {"OTEL_PROPAGATORS": "b3"},
+        {"OTEL_BSP_MAX_QUEUE_SIZE": "10"},
+        {"OTEL_BSP_SCHEDULE_DELAY": "-5"},
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "abc"},
+        {"OTEL_TRACES_SAMPLER": "nonsense"},
+        {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "x-team:SUPERSECRET99,api-key SUPERSECRET98"},
+    ],
+)
+def test_what_the_sdk_does_not_understand_stops_no_start_and_tells_no_secret(
+    start: Start, environ: dict[str, str]
+) -> None:
+    server = start("serve", **environ)
+    assert ask(server).status == 200
+    written = server.output.read_text() + server.output.with_suffix(".err").read_text()
+    assert "SUPERSECRET" not in written and "Traceback" not in written
+
+
+def test_a_clients_baggage_fills_no_log(start: Start) -> None:
+    server = start("serve", ACCESS_LOG="errors")
+    many = ",".join(f"a{number}" for number in range(1500))
+    for headers in ({"baggage": many}, {"traceparent": "x", "tracestate": "y" * 7000}):
+        assert server.request("/health", headers=headers).status == 200
+    assert [record["severity"] for record in server.records()] == ["INFO"] * 3
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
         {},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SDK_DISABLED": "true"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_TRACES_EXPORTER": "none"},

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from function.errors import (
+    AnswerTimeout,
     MalformedRequest,
     MethodNotAllowed,
     ModelOutputError,
@@ -84,8 +85,10 @@ class Application:
     def is_aside(self, request: Request) -> bool:
         """Whether the answer takes longer than a moment, and not because of the model."""
         operation = operation_of(request)
-        if operation is not None and operation.is_aside:
-            return True
+        return operation is not None and operation.is_aside
+
+    def must_wait(self, request: Request) -> bool:
+        """Whether it takes a wait to say who asks."""
         access = self._access
         return access is not None and access.must_wait(*_asked_for(request), request.headers)
 
@@ -162,7 +165,7 @@ class Application:
             self._access.check(caller, scope)
 
     def _problem(self, error: ServiceError, request_id: str, request: Request) -> Response:
-        if isinstance(error, Overloaded):
+        if isinstance(error, Overloaded) and not isinstance(error, AnswerTimeout):
             self.service.signals.metrics.refused()
         operation = operation_of(request)
         if operation is None or not operation.dialect:
@@ -176,7 +179,9 @@ class Application:
         """The response with what every one has, recorded."""
         if self._cors is not None:
             response.headers.extend(self._cors.headers(request.headers))
-        self._recorder.record(request, response.status, request_id)
+        if not request.is_answered:
+            request.is_answered = True
+            self._recorder.record(request, response.status, request_id)
         return response
 
 

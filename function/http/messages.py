@@ -22,12 +22,14 @@ class Request:
     sent, with no transfer coding and with its content coding. ``started`` is when it was whole, on
     ``time.perf_counter``'s clock. ``operation`` and ``parameters`` (of the path) are for
     routes.operation_of to remember, ``caller`` what the log says of who asks, once that is known.
+    It ``is_answered`` once there is an answer: another, that comes later, is nobody's.
     """
 
     __slots__ = (
         "body",
         "caller",
         "headers",
+        "is_answered",
         "method",
         "operation",
         "parameters",
@@ -51,6 +53,7 @@ class Request:
         self.body = body
         self.operation: Any = UNRESOLVED
         self.parameters: Mapping[str, str] = _NONE
+        self.is_answered = False
         self.caller: Mapping[str, str] = _NONE
         self.started = perf_counter()
 

@@ -142,11 +142,14 @@ def deserialize(lineage: Lineage, folder: Path, settings: Settings, stages: Stag
     from function.registry.failures import explained
 
     with explained(lineage.model_uri, folder):
+        file = skopsfile.of(folder)  # once: who can write the model may write it again meanwhile
         code = formats.permit(folder, settings)
-        if file := skopsfile.find(folder):
+        if file is not None and skopsfile.is_read_alone(file):
             return skopsfile.load(file.path, settings.trusted_types())
-        if file := skopsfile.of(folder):  # mlflow believes what it lists for itself
+        if file is not None:  # mlflow believes what it lists for itself
             skopstypes.permitted(file.path, settings.trusted_types())
+        if file is None or file.has_code:
+            formats.permit_code("the model is no skops file alone", settings)
     with owncode.kept_apart(folder):
         model = mlflow.deserialize(lineage, folder, modelfile.flavour(lineage.details))
     if code:

@@ -129,10 +129,12 @@ def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
     to be warned of. Raises ModelLoadError for what would stop the process for good."""
     from function.compiler import patterns
     from function.compiler.eras import restore
+    from function.originals.refusals import refuse_readers_of_files
     from function.registry import modelfile
 
     restored, warnings = [], []
     if modelfile.flavour(lineage.details) == "sklearn":
+        refuse_readers_of_files(model)
         restored = restore(model)
         for name, found in patterns.slow_patterns(model):
             warnings.append(patterns.in_words(name, found))

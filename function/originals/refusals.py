@@ -95,3 +95,16 @@ def _numbers_wanted(model: Any) -> tuple[Any, int] | None:
         if numbers is not None and not hasattr(part, "func"):
             return part, int(numbers)
     return None
+
+
+def refuse_readers_of_files(model: Any) -> None:
+    """Raise ModelLoadError where a vectorizer takes texts for names of files, as scikit-learn's do
+    that were made with ``input="filename"``: a client would read what the service can."""
+    from function.compiler.parts import parts_of
+
+    for part in parts_of(model):
+        if getattr(part, "input", "content") != "content":
+            raise ModelLoadError(
+                f"{type(part).__name__} was made with input={str(part.input)[:20]!r}: it takes the"
+                ' text of a request for the name of a file. Log a model with input="content".'
+            )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from function.compiled import garbage
+from function.errors import ModelLoadError
 from function.registry import modelfile
 
 
@@ -33,19 +34,23 @@ def of(folder: Path) -> SkopsFile | None:
     name = flavour.get("pickled_model")
     if flavour.get("serialization_format") != "skops" or not name:
         return None
-    return SkopsFile(folder / name, bool(flavour.get("code")))
+    path = folder / str(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ModelLoadError("The model's file is not in its folder, as MLmodel has it.")
+    return SkopsFile(path, bool(flavour.get("code")))
 
 
 def find(folder: Path) -> SkopsFile | None:
-    """The skops file that skops can read alone; None where mlflow must load the model.
-
-    That is any other flavour or format, a model with code of its own, and a process that mlflow
-    forbids to deserialize (it counts skops files too: a model names the types to trust itself).
-    """
-    if os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower() not in ("true", "1"):
-        return None
+    """The skops file that skops can read alone; None where mlflow must load the model."""
     file = of(folder)
-    return None if file is None or file.has_code else file
+    return file if file is not None and is_read_alone(file) else None
+
+
+def is_read_alone(file: SkopsFile) -> bool:
+    """Whether skops can read it alone: not with modules of its own, nor in a process that mlflow
+    forbids to deserialize (it counts skops files too: a model names the types to trust itself)."""
+    allowed = os.environ.get("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true").lower()
+    return allowed in ("true", "1") and not file.has_code
 
 
 def load(path: Path, trusted: Sequence[str]) -> Any:

@@ -12,6 +12,7 @@ import json
 import os
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,8 @@ LIFETIME_SECONDS = 300.0
 PAUSE_SECONDS = 5.0
 """Between two fetches, whatever ids are asked for: tokens cost nothing to invent."""
 MOST_STALE_SECONDS = 3600.0
+MOST_WAITING = 4
+"""Requests that wait for a fetch at a time: anybody can bring a token with an id of his own."""
 LEAST_RSA_BITS = 2048
 _ALGORITHMS = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
 _CURVES = {"EC": "P-256", "OKP": "Ed25519"}
@@ -50,7 +53,7 @@ def parse(text: str | bytes) -> Keys:
     try:
         listed = json.loads(text)["keys"]
         found = [(str(one.get("kid", "")), _verifying(one)) for one in listed]
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise InvalidSetting("JWT_JWKS", "its content", "a JSON Web Key Set") from exc
     keys = {name: key for name, key in found if key is not None}
     if not keys:
@@ -110,11 +113,10 @@ class RemoteKeySet:
     def __init__(self, url: str, tell: Tell) -> None:
         self._url = url
         self._tell = tell
-        self._lock = threading.Lock()
         self._keys: Keys | None = None
-        self._fetched_at = self._asked_at = -MOST_STALE_SECONDS
-        self._under_way: threading.Event | None = None
-        self._is_away = False
+        self._fetched_at = -MOST_STALE_SECONDS
+        self._failures = 0
+        self._forget()
         self._start()
         os.register_at_fork(after_in_child=self._forget)  # the thread is the parent's
 
@@ -128,48 +130,83 @@ class RemoteKeySet:
         keys = self.keys()
         if keys and (key_id in keys or not key_id):
             return False
-        return self._under_way is not None or self._may_ask()
+        return time.monotonic() < self._gives_up_at or self._may_ask()
 
     def wait(self) -> None:
         under_way = self._start()
-        if under_way is not None:
-            under_way.wait(FETCH_SECONDS)
+        if under_way is not None and self._places.acquire(blocking=False):
+            under_way.wait(max(0.0, self._gives_up_at - time.monotonic()))
+            self._places.release()
 
     def _forget(self) -> None:
-        self._under_way, self._asked_at, self._lock = None, -MOST_STALE_SECONDS, threading.Lock()
+        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._under_way: threading.Event | None = None
+        self._gives_up_at = self._asks_again_at = 0.0
 
     def _may_ask(self) -> bool:
-        return time.monotonic() - self._asked_at >= PAUSE_SECONDS
+        return time.monotonic() >= self._asks_again_at
 
     def _start(self) -> threading.Event | None:
-        """Ask the server, unless somebody does or did a moment ago; what is set at the end."""
+        """Ask the server, unless somebody does or did a moment ago; what is set at the end. One
+        that has not answered in time is given up, and what it says later is not heard."""
         with self._lock:
+            now = time.monotonic()
+            if self._under_way is not None and now >= self._gives_up_at:
+                self._end(self._under_way, TimeoutError("no answer in time"))
             if self._under_way is None and self._may_ask():
-                self._asked_at = time.monotonic()
+                self._gives_up_at = now + FETCH_SECONDS
                 self._under_way = threading.Event()
-                threading.Thread(target=self._run, name="jwks", daemon=True).start()
+                threading.Thread(
+                    target=self._run, args=(self._under_way,), name="jwks", daemon=True
+                ).start()
             return self._under_way
 
-    def _run(self) -> None:
+    def _run(self, own: threading.Event) -> None:
+        found: Keys | Exception
         try:
-            self._keys = parse(_fetched(self._url))
-            self._fetched_at, self._is_away = time.monotonic(), False
+            found = parse(_fetched(self._url))
+        except urllib.error.HTTPError as error:
+            with error:
+                found = ValueError(f"HTTP status {error.code}")
         except Exception as exc:
-            if not self._is_away:
-                self._is_away = True
-                self._tell(f"the keys that verify tokens cannot be fetched from JWT_JWKS: {exc}")
-        finally:
-            with self._lock:
-                under_way, self._under_way = self._under_way, None
-            if under_way is not None:
-                under_way.set()
+            found = exc
+        with self._lock:
+            if self._under_way is own:
+                self._end(own, found)
+
+    def _end(self, own: threading.Event, found: Keys | Exception) -> None:
+        """Take what was found, and pause: longer each time that nothing comes of it."""
+        now = time.monotonic()
+        if isinstance(found, Exception):
+            self._failures += 1
+            if self._failures == 1:
+                told = "the keys that verify tokens cannot be fetched from JWT_JWKS"
+                self._tell(f"{told}: {found or type(found).__name__}")
+        else:
+            self._keys, self._fetched_at, self._failures = found, now, 0
+        self._asks_again_at = now + PAUSE_SECONDS * 2 ** min(max(self._failures - 1, 0), 4)
+        self._under_way, self._gives_up_at = None, 0.0
+        own.set()
+
+
+class _NoWayOutOfTls(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but none that leaves https."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, newurl: Any
+    ) -> Any:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise urllib.error.URLError("it redirects from https to something else")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _fetched(url: str) -> bytes:
-    """The body of the answer, of MOST_BYTES within FETCH_SECONDS at most, drips and all."""
+    """The body of the answer, of MOST_BYTES at most."""
     until, content = time.monotonic() + FETCH_SECONDS, b""
     request = urllib.request.Request(url, headers={"Accept": "application/json"})
-    with urllib.request.urlopen(request, timeout=FETCH_SECONDS) as response:
+    opener = urllib.request.build_opener(_NoWayOutOfTls)
+    with opener.open(request, timeout=FETCH_SECONDS) as response:
         while chunk := response.read1(MOST_BYTES + 1 - len(content)):
             content += chunk
             if len(content) > MOST_BYTES:

@@ -28,6 +28,8 @@ from function.security.jwks import FileKeySet, Keys, KeySet, RemoteKeySet, Tell,
 MOST_TOKEN_BYTES = 8_192
 MOST_KNOWN = 1_024
 _LONGEST_SUBJECT = 128
+_FAR = 1 << 40
+"""Seconds: beyond it a number says no more than that."""
 _WHY = {
     ExpiredSignatureError: "The token has expired.",
     ImmatureSignatureError: "The token is not valid yet.",
@@ -55,7 +57,7 @@ class Tokens:
         self, jwks: str, issuer: str, audience: str, leeway_seconds: float, tell: Tell
     ) -> None:
         """``jwks`` is a URL or a file; raises InvalidSetting for a file that is no key set."""
-        is_url = jwks.startswith(("http://", "https://"))
+        is_url = jwks.lower().startswith(("http://", "https://"))
         self._key_set: KeySet = RemoteKeySet(jwks, tell) if is_url else FileKeySet(jwks, tell)
         self._issuer = issuer
         self._audience = audience
@@ -77,7 +79,8 @@ class Tokens:
         caller = Caller(_scopes(claims), _named(claims))
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[digest] = _Known(caller, keys, int(claims["exp"]) + self._leeway)
+        expires = min(int(claims["exp"]), _FAR) + self._leeway
+        self._known[digest] = _Known(caller, keys, expires)
         return caller
 
     def must_wait(self, headers: Mapping[str, str]) -> bool:
@@ -156,7 +159,7 @@ def _key_for(key_id: str, keys: Keys) -> VerifyingKey:
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     """``scope``, words between spaces (RFC 8693, 4.2), or ``scp``, the same or a list."""
     given = claims.get("scope", claims.get("scp", ""))
-    words = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
+    words = given.split(" ") if isinstance(given, str) else given if isinstance(given, list) else []
     return SCOPES & {word for word in words if isinstance(word, str)}
 
 

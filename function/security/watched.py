@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 
 from function.errors import InvalidSetting
 
+MOST_CHARACTERS = 1_048_576
 LOOK_SECONDS = 1.0
 """Between two looks: a change is seen that soon, and a request costs none of its own."""
 
@@ -57,10 +59,22 @@ class WatchedFile(Generic[T]):
 
     def _read(self) -> T:
         try:
-            text = self._path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            reason = getattr(exc, "strerror", None) or "it is no text"
+            text = _text_of(self._path)
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or exc
             raise InvalidSetting(
                 self._name, str(self._path), f"a readable file ({reason})"
             ) from exc
         return self._parse(text)
+
+
+def _text_of(path: Path) -> str:
+    """A regular file's text: one that is a pipe, or endless, would hold up all requests."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(descriptor, encoding="utf-8-sig") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("it is no regular file")
+        text = file.read(MOST_CHARACTERS + 1)
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"it has more than {MOST_CHARACTERS} characters")
+    return text

@@ -6,7 +6,7 @@ import _socket as socket
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
 
-from function.errors import Overloaded, RequestTimeout, ServiceError
+from function.errors import AnswerTimeout, Overloaded, RequestTimeout, ServiceError
 from function.http.messages import Response
 from function.server.requests import Item, RequestReader
 from function.server.wire import CONTINUE, as_bytes
@@ -164,7 +164,7 @@ class Connection:
         self._job = None
         job.is_abandoned = True
         seconds = self._server.settings.request_timeout_seconds
-        error = Overloaded(f"No answer within REQUEST_TIMEOUT_SECONDS={seconds:g}.")
+        error = AnswerTimeout(f"No answer within REQUEST_TIMEOUT_SECONDS={seconds:g}.")
         self._put(self._server.application.refuse(job.item.request, error), job.item)
         self._answer()
 
@@ -202,7 +202,7 @@ class Connection:
                 request = item.request
                 if item.error is not None:
                     self._put(application.refuse(request, item.error), item)
-                elif application.needs_model(request) or application.is_aside(request):
+                elif server.takes_time(request):
                     self._submit(item)
                 else:
                     self._put(application(request), item)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from function.errors import RequestTimeout
 from function.http.application import Application
-from function.http.messages import Response
+from function.http.messages import Request, Response
 from function.server.connection import Connection
 from function.server.listener import Listener
 from function.server.room import BodyRoom
@@ -36,7 +36,9 @@ QUICK_SECONDS = 0.02
 PATIENCE_SECONDS = 0.1
 MOST_CHECKED_AT_ONCE = 64
 # What needs no model and takes longer than a moment does not wait for those that do.
-MOST_ASIDE = 4
+MOST_ASIDE = 2
+# Who brings a token of an unknown key may be anybody: few wait until the issuer has been asked.
+MOST_PATIENT, MOST_PATIENT_QUEUED = 2, 8
 # For the log, the model's files, and the registry.
 _SPARE_DESCRIPTORS = 32
 
@@ -61,8 +63,9 @@ class Server:
         self.workers = Workers(
             application, self._most_running, settings.max_queue, self._waker.wake
         )
-        self.aside = Workers(
-            application.patiently, lambda: MOST_ASIDE, settings.max_queue, self._waker.wake
+        self.aside = Workers(application, lambda: MOST_ASIDE, settings.max_queue, self._waker.wake)
+        self.patient = Workers(
+            application.patiently, lambda: MOST_PATIENT, MOST_PATIENT_QUEUED, self._waker.wake
         )
         self._connections: set[Connection] = set()
         self._quick: deque[Job] = deque()
@@ -115,8 +118,9 @@ class Server:
             for key, events in ready:
                 self._tell(key.data, events)
             self._answer_quick()
-            for job, response in (*self.workers.finished(), *self.aside.finished()):
-                self._finish(job, response)
+            for workers in (self.workers, self.aside, self.patient):
+                for job, response in workers.finished():
+                    self._finish(job, response)
             if self.now >= next_tick:
                 next_tick = self.now + TICK_SECONDS
                 self._tick()
@@ -137,9 +141,20 @@ class Server:
         else:
             self._selector.register(of, events, watcher)
 
+    def takes_time(self, request: Request) -> bool:
+        """Whether the answer may take longer than a moment."""
+        application = self.application
+        return (
+            application.needs_model(request)
+            or application.is_aside(request)
+            or application.must_wait(request)
+        )
+
     def submit(self, job: Job) -> bool:
         """Take a request that takes time; False where more wait already than may."""
         application, request = self.application, job.item.request
+        if application.must_wait(request):
+            return self.patient.submit(job)
         if application.is_aside(request):
             return self.aside.submit(job)
         if application.is_quick(request):

@@ -25,6 +25,7 @@ BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
 MOST_LABELS = 100
 """A model of somebody's own may answer anything, and each label is a time series."""
 NO_LABEL, OTHER_LABELS = "(none)", "(other)"
+_LONGEST_LABEL = 128
 _MOST_ASIDE = 512
 
 T = TypeVar("T")
@@ -169,6 +170,7 @@ class Metrics:
 
     def _count(self, label: str, count: int) -> None:
         counts = self._predictions
+        label = label[:_LONGEST_LABEL].encode(errors="replace").decode()
         shown = label if label in counts or len(counts) < MOST_LABELS else OTHER_LABELS
         counts[shown] = counts.get(shown, 0) + count
 

@@ -14,17 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanContext, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from function import __version__
 
 FLUSH_SECONDS = 5.0
+_LONGEST_STATE = 512
+"""Characters of tracestate; the specification asks for at least so many to be passed on."""
 Slice = tuple[str, int, int]
 """A stage of a load, from when to when (time.time_ns)."""
 
@@ -36,6 +39,7 @@ class Tracing:
         self._provider = TracerProvider(resource=_resource(service_name))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("function", __version__)
+        self._propagator = TraceContextTextMapPropagator()  # baggage is used nowhere here
         self._last_load: SpanContext | None = None
 
     @contextmanager
@@ -47,7 +51,7 @@ class Tracing:
         start_ns = time.time_ns() - int(1e9 * (time.perf_counter() - started))
         with self._tracer.start_as_current_span(
             f"{method} {route}",
-            propagate.extract(headers),
+            self._propagator.extract(_bounded(headers)),
             SpanKind.SERVER,
             {"http.request.method": method, "http.route": route},
             start_time=start_ns,
@@ -106,6 +110,13 @@ class Tracing:
         sender = threading.Thread(target=self._provider.force_flush, name="flush", daemon=True)
         sender.start()
         sender.join(min(seconds, FLUSH_SECONDS))
+
+
+def _bounded(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """What a propagator reads: one that is longer than any it would take is a record each time."""
+    state = headers.get("tracestate", "")
+    found = {"traceparent": headers.get("traceparent", "")}
+    return {**found, "tracestate": state} if len(state) <= _LONGEST_STATE else found
 
 
 def _resource(service_name: str) -> Resource:

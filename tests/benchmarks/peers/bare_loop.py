@@ -23,6 +23,9 @@ class Constant:
     def is_aside(self, request):
         return False
 
+    def must_wait(self, request):
+        return False
+
     def patiently(self, request):
         return _ANSWER
 
