@@ -26,7 +26,7 @@ MOST_LABELS = 100
 """A model of somebody's own may answer anything, and each label is a time series."""
 NO_LABEL, OTHER_LABELS = "(none)", "(other)"
 _LONGEST_LABEL = 128
-_MOST_ASIDE = 512
+_MOST_ASIDE = 64
 
 T = TypeVar("T")
 

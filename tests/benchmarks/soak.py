@@ -47,7 +47,7 @@ def slices(server: servers.Server, bodies: Path, connections: int, until: float)
     url, total = server.url("/predict"), 0
     while time.monotonic() < until:
         found = load.run(url, bodies, connections, SLICE_SECONDS, counts_statuses=True)
-        memory_mb = server.memory_mb()
+        memory_mb = private_mb(server.pid)
         total += found.requests
         say(
             f"  {total:>10,} requests  {found.requests_per_second:>7,.0f} /s"
@@ -55,6 +55,15 @@ def slices(server: servers.Server, bodies: Path, connections: int, until: float)
             f"  {errors(found)} errors"
         )
         yield Slice(found, memory_mb)
+
+
+def private_mb(pid: int) -> float:
+    """What the process has for itself (private dirty pages), in MB: what it shares with others, and
+    its share of that, changes as they come and go."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
 
 
 def errors(found: load.Load) -> int:
