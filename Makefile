@@ -7,7 +7,7 @@
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
-# make lock   refresh requirements.txt from pyproject.toml
+# make lock   refresh requirements.txt and the images' share of it from pyproject.toml
 
 PYTHON ?= python3
 VENV   := .venv
@@ -18,6 +18,12 @@ export PORT
 DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
+
+LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
+  --generate-hashes --quiet
+# A share has the versions of the whole, and no cryptography (the Dockerfile says why).
+SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
+  $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
 .PHONY: run test test-containers fuzz soak bench image image-slim image-compiled lock clean
 
@@ -66,8 +72,10 @@ image-compiled:
 	  | $(DOCKER) build --tag $(IMAGE):compiled -
 
 lock: $(VENV)/installed
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --extra jwt --extra otel --universal \
-	  --python-version 3.11 --no-header --upgrade --quiet --output-file requirements.txt
+	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \
+	  --output-file requirements.txt
+	$(SHARE) --output-file supply/server.txt
+	$(SHARE) --extra registry --output-file supply/registry.txt
 
 clean:
 	rm -rf $(VENV) $(NATIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis

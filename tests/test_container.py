@@ -20,11 +20,13 @@ import pytest
 from mlflow import MlflowClient
 
 import function
+from supply.locks import pins
 from tests.conftest import ROOT, clean_environ
 from tests.containers import LOCKED_DOWN, Container, Engine, first_prediction
 from tests.fronts import front, write_certificate
 from tests.processes import free_port, start_process
 from tests.registry import NAME, Registry, build_registry
+from tests.test_tokens import AUDIENCE, ISSUER, KEY_SET, token
 from tests.traffic import Traffic
 
 ENGINE = Engine.find()
@@ -115,6 +117,15 @@ def slim(engine: Engine) -> str:
     """The tag of the image that serves what is published."""
     tag = "sentiment-test-slim:latest"
     ended = engine.build(tag, "--target=slim")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return tag
+
+
+@pytest.fixture(scope="session")
+def slim_with_extras(engine: Engine) -> str:
+    """The tag of the slim image with what AUTH=jwt takes, which is locked."""
+    tag = "sentiment-test-extras:latest"
+    ended = engine.build(tag, "--target=slim", "--build-arg=EXTRA_REQUIREMENTS=PyJWT[crypto]")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return tag
 
@@ -297,9 +308,31 @@ def test_extra_requirements_are_installed(engine: Engine, served: str) -> None:
     assert engine.output_of(served, "python", "-c", "import emoji; print(emoji.__version__)")
 
 
-def test_what_the_registry_image_lacks_is_what_it_says_it_lacks(
-    engine: Engine, served: str
+def test_an_image_with_extras_takes_tokens_which_need_locked_packages(
+    engine: Engine,
+    slim_with_extras: str,
+    published: dict[str, str],
+    start: Callable[..., Container],
+    tmp_path: Path,
 ) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps(KEY_SET))
+    keys.chmod(0o644)
+    said = {"JWT_JWKS": "/jwks.json", "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
+    options = [*nothing_writable(engine), f"--volume={keys}:/jwks.json:ro"]
+    container = start(slim_with_extras, *options, **published, **said, AUTH="jwt")
+    container.wait_until_answering()
+    asking = {"text": "fine"}
+    assert container.server.request("/predict", asking).status == 401
+    headers = {"Authorization": f"Bearer {token()}"}
+    assert container.server.request("/predict", asking, headers=headers).status != 401
+    versions = "from importlib.metadata import version as v; print(v('pyjwt'), v('cryptography'))"
+    locked = {pin.name: pin.version for pin in pins()}
+    found = engine.output_of(slim_with_extras, "python", "-c", versions).split()
+    assert found == [locked["pyjwt"], locked["cryptography"]]
+
+
+def test_what_an_image_lacks_is_what_it_says_it_lacks(engine: Engine, image: str) -> None:
     script = (
         "from importlib.metadata import distributions\n"
         "from packaging.requirements import Requirement as R\n"
@@ -309,7 +342,8 @@ def test_what_the_registry_image_lacks_is_what_it_says_it_lacks(
         "print(sorted({canonical(r.name) for r in needs"
         " if not r.marker or r.marker.evaluate({'extra': ''})} - have))"
     )
-    assert engine.output_of(served, "python", "-c", script).strip() == "['cryptography']"
+    lacking = ["cryptography"] if "registry" in image else []
+    assert engine.output_of(image, "python", "-c", script).strip() == str(lacking)
 
 
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
@@ -606,10 +640,9 @@ def context_with_model(engine: Engine, image: str, folder: Path) -> Path:
     """A copy of what the build reads, with the image's model beside it as ``model``."""
     context = folder / "context"
     context.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "LICENSE", "main.py", "pyproject.toml"):
+    for name in ("Dockerfile", ".dockerignore", "LICENSE", "main.py", "requirements.txt"):
         (context / name).write_bytes((ROOT / name).read_bytes())
-    (context / "requirements.txt").write_bytes((ROOT / "requirements.txt").read_bytes())
-    for source in (ROOT / "function").rglob("*"):
+    for source in (*(ROOT / "function").rglob("*"), *(ROOT / "supply").rglob("*")):
         if source.is_file() and source.suffix != ".pyc":
             target = context / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
