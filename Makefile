@@ -19,6 +19,24 @@ DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
+BASE      = $(shell sed -n 's/^ARG BASE=//p' Dockerfile)
+SOURCE    =
+BUILD     = $(DOCKER) build --build-arg BASE=$(BASE) $(BUILD_ARGS)
+
+# What an image is made of and from, as far as git and the engine know; the rest has no label.
+version     = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' function/__init__.py)
+revision    = $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+created     = $(shell TZ=UTC git log -1 --date=format-local:%FT%TZ --format=%cd 2>/dev/null)
+source      = $(SOURCE)
+base.name   = $(BASE)
+base.digest = $(or $(word 2,$(subst @, ,$(BASE))),$(shell $(DOCKER) image inspect $(BASE) \
+                --format '{{range .RepoDigests}}{{.}}{{end}}' 2>/dev/null | sed 's/.*@//'))
+LABEL = LABEL$(foreach key,version revision created source base.name base.digest,$(if $($(key)), \
+  org.opencontainers.image.$(key)="$($(key))"))
+# A build cannot label its own image with what it found out, and podman's cache takes labels made
+# of arguments from another build: a second one, of literal lines, does.
+add   = printf '%s\n' "FROM $(IMAGE):$(1)" $(2) | $(DOCKER) build --quiet --tag $(IMAGE):$(1) -
+
 LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
   --generate-hashes --quiet
 # A share has the versions of the whole, and no cryptography (the Dockerfile says why).
@@ -56,20 +74,20 @@ bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 image:
-	$(DOCKER) build --target registry $(BUILD_ARGS) --tag $(IMAGE):registry .
+	$(BUILD) --target registry --tag $(IMAGE):registry .
+	@$(call add,registry,'$(LABEL)')
 
 image-slim:
-	$(DOCKER) build --target slim $(BUILD_ARGS) --tag $(IMAGE):slim .
+	$(BUILD) --target slim --tag $(IMAGE):slim .
+	@$(call add,slim,'$(LABEL)')
 
-# A build cannot label its own image with what it found out: a second, one-line build does.
 image-compiled:
-	$(DOCKER) build --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
+	$(BUILD) --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
 	  --build-arg COMPILED_AT="$$(date -u +%FT%TZ)" \
-	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI $(BUILD_ARGS) \
+	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI \
 	  --tag $(IMAGE):compiled .
 	labels=$$($(DOCKER) run --rm $(IMAGE):compiled python -m function.labels) \
-	  && printf 'FROM %s\n%s\n' $(IMAGE):compiled "$$labels" \
-	  | $(DOCKER) build --tag $(IMAGE):compiled -
+	  && $(call add,compiled,'$(LABEL)' "$$labels")
 
 lock: $(VENV)/installed
 	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \

@@ -8,10 +8,12 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ SECRETS = {
     "password": "hush-the-password",
     "env": "hush-in-the-env",
 }
+OCI = "org.opencontainers.image."
 HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops", "joblib"}
 ARBITRARY_USER = "--user=1000730000:0"
 
@@ -344,6 +347,37 @@ def test_what_an_image_lacks_is_what_it_says_it_lacks(engine: Engine, image: str
     )
     lacking = ["cryptography"] if "registry" in image else []
     assert engine.output_of(image, "python", "-c", script).strip() == str(lacking)
+
+
+def test_make_labels_an_image_with_what_it_is_made_of_and_from(engine: Engine) -> None:
+    name, source = "sentiment-test-labels", "https://example.com/sentiment-function"
+    isolation = "--isolation=chroot --layers" if engine.is_podman else ""
+    command = ["make", "image-slim", f"DOCKER={engine.command}", f"IMAGE={name}"]
+    command += [f"SOURCE={source}", f"BUILD_ARGS={isolation} --network=host"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    labels = engine.inspect(f"{name}:slim")["Config"]["Labels"]
+    found = {key.removeprefix(OCI): value for key, value in labels.items() if key.startswith(OCI)}
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}|", found.pop("base.digest"))
+    assert found.pop("revision").removesuffix("-dirty") == git("rev-parse", "HEAD")
+    committed = datetime.fromisoformat(git("log", "-1", "--format=%cI"))
+    assert datetime.fromisoformat(found.pop("created")) == committed
+    assert found == {
+        "title": "sentiment-function",
+        "description": "Text classifiers published in the MLflow Model Registry, served over HTTP",
+        "licenses": "Apache-2.0",
+        "version": function.__version__,
+        "source": source,
+        "base.name": BASE,
+    }
+
+
+def git(*arguments: str) -> str:
+    """What git says of the checkout."""
+    ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    if ended.returncode:
+        pytest.skip("not a git checkout: nothing to label with")
+    return ended.stdout.strip()
 
 
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
