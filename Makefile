@@ -7,6 +7,7 @@
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
+# make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
 # make lock   refresh requirements.txt and the images' share of it from pyproject.toml
 
 PYTHON ?= python3
@@ -37,13 +38,15 @@ LABEL = LABEL$(foreach key,version revision created source base.name base.digest
 # of arguments from another build: a second one, of literal lines, does.
 add   = printf '%s\n' "FROM $(IMAGE):$(1)" $(2) | $(DOCKER) build --quiet --tag $(IMAGE):$(1) -
 
+BUILT     = $(strip $(foreach kind,slim compiled registry,\
+  $(shell $(DOCKER) image inspect $(IMAGE):$(kind) >/dev/null 2>&1 && echo $(kind))))
 LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
   --generate-hashes --quiet
 # A share has the versions of the whole, and no cryptography (the Dockerfile says why).
 SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
   $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
-.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled lock clean
+.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled sbom lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -89,6 +92,13 @@ image-compiled:
 	labels=$$($(DOCKER) run --rm $(IMAGE):compiled python -m function.labels) \
 	  && $(call add,compiled,'$(LABEL)' "$$labels")
 
+sbom: $(VENV)/installed-sbom
+	@mkdir -p sbom
+	@for kind in $(or $(BUILT),$(error no image is built yet: make image-slim, say)); do \
+	  label=$$($(BIN)/python -m supply.sbom $(DOCKER) $(IMAGE):$$kind sbom/$$kind.cdx.json) \
+	  && $(call add,$$kind,"$$label") >/dev/null && echo "sbom/$$kind.cdx.json" || exit 1; \
+	done
+
 lock: $(VENV)/installed
 	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \
 	  --output-file requirements.txt
@@ -108,7 +118,11 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra test -c requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra sbom --extra test -c requirements.txt
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -r pyproject.toml --extra $* -c requirements.txt
 	@touch $@
 
 # Batches in half the time; without a C compiler all works, and it says so.

@@ -20,9 +20,11 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from packaging.markers import Marker
 
 import function
-from supply.locks import pins
+from supply.locks import IMAGES, canonical, pins
+from supply.sbom import OCI, describe, look_into, render
 from tests.conftest import ROOT, clean_environ
 from tests.containers import LOCKED_DOWN, Container, Engine, first_prediction
 from tests.fronts import front, write_certificate
@@ -44,7 +46,6 @@ SECRETS = {
     "password": "hush-the-password",
     "env": "hush-in-the-env",
 }
-OCI = "org.opencontainers.image."
 HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "scipy", "skops", "joblib"}
 ARBITRARY_USER = "--user=1000730000:0"
 
@@ -347,6 +348,33 @@ def test_what_an_image_lacks_is_what_it_says_it_lacks(engine: Engine, image: str
     )
     lacking = ["cryptography"] if "registry" in image else []
     assert engine.output_of(image, "python", "-c", script).strip() == str(lacking)
+
+
+def test_what_is_in_an_image_is_what_is_locked_and_what_its_bill_of_materials_lists(
+    engine: Engine, image: str
+) -> None:
+    kind = image.removeprefix("sentiment-test-").partition(":")[0]
+    bill = json.loads(render(describe(*look_into(engine.command, image))))
+    parts = [part for part in bill["components"] if part.get("purl", "").startswith("pkg:pypi/")]
+    listed = {part["name"]: part["version"] for part in parts if part["name"] != "pip"}
+    locked = {
+        pin.name: pin.version
+        for pin in pins(IMAGES[kind])
+        if not pin.marker or Marker(pin.marker).evaluate({"python_full_version": "3.13.0"})
+    }
+    extra = {"emoji": "2.15.0"} if kind == "registry" else {}
+    assert listed == locked | extra
+    script = (
+        "import pkgutil; from importlib.metadata import packages_distributions\n"
+        "owners = packages_distributions()\n"
+        "print(*sorted({owner for module in pkgutil.iter_modules() if '/opt/venv/' in"
+        " module.module_finder.path for owner in owners.get(module.name, [module.name])}))"
+    )
+    importable = engine.output_of(image, "python", "-c", script).split()
+    assert {canonical(name) for name in importable} <= listed.keys()
+    assert {"python", "system", "pkg:deb/debian/libc6"} <= {
+        part["bom-ref"].partition("@")[0] for part in bill["components"]
+    }
 
 
 def test_make_labels_an_image_with_what_it_is_made_of_and_from(engine: Engine) -> None:
