@@ -8,6 +8,7 @@
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
 # make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
+# make audit  known vulnerabilities of what is locked; skipped where nobody can be asked
 # make lock   refresh requirements.txt and the images' share of it from pyproject.toml
 
 PYTHON ?= python3
@@ -46,7 +47,7 @@ LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.
 SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
   $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
-.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled sbom lock clean
+.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled sbom audit lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -98,6 +99,9 @@ sbom: $(VENV)/installed-sbom
 	  label=$$($(BIN)/python -m supply.sbom $(DOCKER) $(IMAGE):$$kind sbom/$$kind.cdx.json) \
 	  && $(call add,$$kind,"$$label") >/dev/null && echo "sbom/$$kind.cdx.json" || exit 1; \
 	done
+
+audit: $(VENV)/installed-audit
+	@$(BIN)/python -m supply.audit $(ARGS)
 
 lock: $(VENV)/installed
 	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \
