@@ -427,6 +427,17 @@ def test_compiled_serves_locked_down_in_128_mib_with_nothing_to_write(
     assert all(json.loads(line) for line in lines)
 
 
+def test_no_shell_is_needed(
+    engine: Engine, compiled: str, start: Callable[..., Container], tmp_path: Path
+) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.touch(mode=0o444)
+    shells = [f"--volume={nothing}:/usr/bin/{name}:ro" for name in ("bash", "dash")]
+    container = start(compiled, *nothing_writable(engine), *shells).wait_until_answering()
+    assert predict(container)["sentiment"] == "positive"
+    assert engine.run_command("exec", container.name, "sh", "-c", "true").returncode != 0
+
+
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
 def test_slim_serves_what_is_published_locked_down_in_128_mib_with_nothing_to_write(
     engine: Engine,
