@@ -23,19 +23,13 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 
 
-# The packages: named by pyproject.toml, pinned by requirements.txt.
+# The packages: exactly the locked ones, each file one of those whose hash is there (make lock).
 FROM base AS server-packages
 WORKDIR /build
-COPY pyproject.toml requirements.txt ./
+COPY supply/server.txt ./
 RUN python -m venv --without-pip /opt/venv \
- && printf '%s\n' 'import sys, tomllib' \
-      'project = tomllib.load(open("pyproject.toml", "rb"))["project"]' \
-      'extras = project["optional-dependencies"]' \
-      'print(*project["dependencies"], *(r for e in sys.argv[1:] for r in extras[e]), sep="\n")' \
-      >wanted.py \
- && python wanted.py server >server.txt \
- && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
-      -r server.txt -c requirements.txt \
+ && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps \
+      --require-hashes --only-binary :all: -r server.txt \
  && printf '%s\n' 'import importlib, sys' \
       'for name in sys.argv[1:]: importlib.import_module(name)' \
       'files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]' \
@@ -44,14 +38,21 @@ RUN python -m venv --without-pip /opt/venv \
  && python imported.py functions_framework httptools pydantic >server-files.txt \
  && python -m compileall -q --invalidation-mode unchecked-hash -i server-files.txt
 
+# EXTRA_REQUIREMENTS: packages of the operator's own, in any of the images.
+FROM server-packages AS slim-packages
+COPY requirements.txt ./
+COPY supply/extras.py supply/locks.py supply/
+ARG EXTRA_REQUIREMENTS=""
+RUN python -m supply.extras /opt/venv $EXTRA_REQUIREMENTS
+
 FROM server-packages AS registry-packages
 # To stay within 150 MB: bytecode only for what loading a model imports (for every file it would be
-# twice as large); no tests, headers and sample data; no cryptography, which google-auth needs to
-# sign in to Databricks on Google Cloud and for nothing else: EXTRA_REQUIREMENTS brings it back.
-RUN python wanted.py registry >registry.txt \
- && pip --python /opt/venv/bin/python install --no-cache-dir --no-compile \
-      -r registry.txt -c requirements.txt \
- && pip --python /opt/venv/bin/python uninstall -q -y cryptography cffi pycparser \
+# twice as large); no tests, headers and sample data; and the lock is without cryptography, which
+# google-auth needs to sign in to Databricks on Google Cloud and for nothing else:
+# EXTRA_REQUIREMENTS brings it back.
+COPY supply/registry.txt ./
+RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --no-deps \
+      --require-hashes --only-binary :all: -r registry.txt \
  && cd /opt/venv/lib/python3*/site-packages \
  && find joblib numpy pandas scipy sklearn skops \( -type d \( -name test -o -name tests \) \
       -o -path sklearn/datasets/images -o -path sklearn/datasets/data \
@@ -60,11 +61,10 @@ RUN python wanted.py registry >registry.txt \
       functions_framework httptools pydantic \
       mlflow.artifacts mlflow.pyfunc mlflow.sklearn pandas skops.io yaml >/build/registry-files.txt \
  && python -m compileall -q --invalidation-mode unchecked-hash -i /build/registry-files.txt
+COPY requirements.txt ./
+COPY supply/extras.py supply/locks.py supply/
 ARG EXTRA_REQUIREMENTS=""
-RUN if [ -n "$EXTRA_REQUIREMENTS" ]; then \
-      pip --python /opt/venv/bin/python install --no-cache-dir --compile \
-        $EXTRA_REQUIREMENTS -c requirements.txt; \
-    fi
+RUN python -m supply.extras /opt/venv $EXTRA_REQUIREMENTS
 
 # native.c is compiled here, and no image keeps the compiler; --build-arg NATIVE=no does without.
 FROM base AS code
@@ -93,7 +93,7 @@ FROM base AS slim
 LABEL org.opencontainers.image.title="sentiment-function" \
       org.opencontainers.image.description="Text classifiers published in the MLflow Model Registry, served over HTTP" \
       org.opencontainers.image.licenses="Apache-2.0"
-COPY --from=server-packages /opt/venv /opt/venv
+COPY --from=slim-packages /opt/venv /opt/venv
 COPY --from=bundled-code /app /app
 EXPOSE 8080
 USER 65532:65532
@@ -101,7 +101,10 @@ CMD ["python", "-I", "-S", "/app/serve.pyc"]
 
 
 # The model: compiled from MLflow, or the folder `model` of the build context as it is.
+# MODEL_REQUIREMENTS: what only reading it takes, a store's package, say; no image keeps them.
 FROM registry-packages AS model
+ARG MODEL_REQUIREMENTS=""
+RUN python -m supply.extras /opt/venv $MODEL_REQUIREMENTS
 WORKDIR /app
 COPY . .
 COPY --from=code /app .

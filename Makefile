@@ -7,7 +7,9 @@
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
-# make lock   refresh requirements.txt from pyproject.toml
+# make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
+# make audit  known vulnerabilities of what is locked; skipped where nobody can be asked
+# make lock   refresh requirements.txt and the images' share of it from pyproject.toml
 
 PYTHON ?= python3
 VENV   := .venv
@@ -19,7 +21,33 @@ DOCKER ?= docker
 IMAGE  ?= sentiment-function
 MODEL_URI ?= models:/prod-sentiment-classifier/Production
 
-.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled lock clean
+BASE      = $(shell sed -n 's/^ARG BASE=//p' Dockerfile)
+SOURCE    =
+BUILD     = $(DOCKER) build --build-arg BASE=$(BASE) $(BUILD_ARGS)
+
+# What an image is made of and from, as far as git and the engine know; the rest has no label.
+version     = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' function/__init__.py)
+revision    = $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+created     = $(shell TZ=UTC git log -1 --date=format-local:%FT%TZ --format=%cd 2>/dev/null)
+source      = $(SOURCE)
+base.name   = $(BASE)
+base.digest = $(or $(word 2,$(subst @, ,$(BASE))),$(shell $(DOCKER) image inspect $(BASE) \
+                --format '{{range .RepoDigests}}{{.}}{{end}}' 2>/dev/null | sed 's/.*@//'))
+LABEL = LABEL$(foreach key,version revision created source base.name base.digest,$(if $($(key)), \
+  org.opencontainers.image.$(key)="$($(key))"))
+# A build cannot label its own image with what it found out, and podman's cache takes labels made
+# of arguments from another build: a second one, of literal lines, does.
+add   = printf '%s\n' "FROM $(IMAGE):$(1)" $(2) | $(DOCKER) build --quiet --tag $(IMAGE):$(1) -
+
+BUILT     = $(strip $(foreach kind,slim compiled registry,\
+  $(shell $(DOCKER) image inspect $(IMAGE):$(kind) >/dev/null 2>&1 && echo $(kind))))
+LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
+  --generate-hashes --quiet
+# A share has the versions of the whole, and no cryptography (the Dockerfile says why).
+SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
+  $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
+
+.PHONY: run test test-containers fuzz soak bench image image-slim image-compiled sbom audit lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -50,24 +78,36 @@ bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 image:
-	$(DOCKER) build --target registry $(BUILD_ARGS) --tag $(IMAGE):registry .
+	$(BUILD) --target registry --tag $(IMAGE):registry .
+	@$(call add,registry,'$(LABEL)')
 
 image-slim:
-	$(DOCKER) build --target slim $(BUILD_ARGS) --tag $(IMAGE):slim .
+	$(BUILD) --target slim --tag $(IMAGE):slim .
+	@$(call add,slim,'$(LABEL)')
 
-# A build cannot label its own image with what it found out: a second, one-line build does.
 image-compiled:
-	$(DOCKER) build --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
+	$(BUILD) --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
 	  --build-arg COMPILED_AT="$$(date -u +%FT%TZ)" \
-	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI $(BUILD_ARGS) \
+	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI \
 	  --tag $(IMAGE):compiled .
 	labels=$$($(DOCKER) run --rm $(IMAGE):compiled python -m function.labels) \
-	  && printf 'FROM %s\n%s\n' $(IMAGE):compiled "$$labels" \
-	  | $(DOCKER) build --tag $(IMAGE):compiled -
+	  && $(call add,compiled,'$(LABEL)' "$$labels")
+
+sbom: $(VENV)/installed-sbom
+	@mkdir -p sbom
+	@for kind in $(or $(BUILT),$(error no image is built yet: make image-slim, say)); do \
+	  label=$$($(BIN)/python -m supply.sbom $(DOCKER) $(IMAGE):$$kind sbom/$$kind.cdx.json) \
+	  && $(call add,$$kind,"$$label") >/dev/null && echo "sbom/$$kind.cdx.json" || exit 1; \
+	done
+
+audit: $(VENV)/installed-audit
+	@$(BIN)/python -m supply.audit $(ARGS)
 
 lock: $(VENV)/installed
-	$(BIN)/uv pip compile pyproject.toml --extra local --extra registry --extra server --extra jwt --extra otel --universal \
-	  --python-version 3.11 --no-header --upgrade --quiet --output-file requirements.txt
+	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \
+	  --output-file requirements.txt
+	$(SHARE) --output-file supply/server.txt
+	$(SHARE) --extra registry --output-file supply/registry.txt
 
 clean:
 	rm -rf $(VENV) $(NATIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -82,7 +122,11 @@ $(VENV)/installed: requirements.txt
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra test -c requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra sbom --extra test -c requirements.txt
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -r pyproject.toml --extra $* -c requirements.txt
 	@touch $@
 
 # Batches in half the time; without a C compiler all works, and it says so.

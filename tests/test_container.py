@@ -8,23 +8,29 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from packaging.markers import Marker
 
 import function
+from supply.locks import IMAGES, canonical, pins
+from supply.sbom import OCI, describe, look_into, render
 from tests.conftest import ROOT, clean_environ
 from tests.containers import LOCKED_DOWN, Container, Engine, first_prediction
 from tests.fronts import front, write_certificate
 from tests.processes import free_port, start_process
 from tests.registry import NAME, Registry, build_registry
+from tests.test_tokens import AUDIENCE, ISSUER, KEY_SET, token
 from tests.traffic import Traffic
 
 ENGINE = Engine.find()
@@ -115,6 +121,15 @@ def slim(engine: Engine) -> str:
     """The tag of the image that serves what is published."""
     tag = "sentiment-test-slim:latest"
     ended = engine.build(tag, "--target=slim")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return tag
+
+
+@pytest.fixture(scope="session")
+def slim_with_extras(engine: Engine) -> str:
+    """The tag of the slim image with what AUTH=jwt takes, which is locked."""
+    tag = "sentiment-test-extras:latest"
+    ended = engine.build(tag, "--target=slim", "--build-arg=EXTRA_REQUIREMENTS=PyJWT[crypto]")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return tag
 
@@ -297,9 +312,31 @@ def test_extra_requirements_are_installed(engine: Engine, served: str) -> None:
     assert engine.output_of(served, "python", "-c", "import emoji; print(emoji.__version__)")
 
 
-def test_what_the_registry_image_lacks_is_what_it_says_it_lacks(
-    engine: Engine, served: str
+def test_an_image_with_extras_takes_tokens_which_need_locked_packages(
+    engine: Engine,
+    slim_with_extras: str,
+    published: dict[str, str],
+    start: Callable[..., Container],
+    tmp_path: Path,
 ) -> None:
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps(KEY_SET))
+    keys.chmod(0o644)
+    said = {"JWT_JWKS": "/jwks.json", "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE}
+    options = [*nothing_writable(engine), f"--volume={keys}:/jwks.json:ro"]
+    container = start(slim_with_extras, *options, **published, **said, AUTH="jwt")
+    container.wait_until_answering()
+    asking = {"text": "fine"}
+    assert container.server.request("/predict", asking).status == 401
+    headers = {"Authorization": f"Bearer {token()}"}
+    assert container.server.request("/predict", asking, headers=headers).status != 401
+    versions = "from importlib.metadata import version as v; print(v('pyjwt'), v('cryptography'))"
+    locked = {pin.name: pin.version for pin in pins()}
+    found = engine.output_of(slim_with_extras, "python", "-c", versions).split()
+    assert found == [locked["pyjwt"], locked["cryptography"]]
+
+
+def test_what_an_image_lacks_is_what_it_says_it_lacks(engine: Engine, image: str) -> None:
     script = (
         "from importlib.metadata import distributions\n"
         "from packaging.requirements import Requirement as R\n"
@@ -309,7 +346,66 @@ def test_what_the_registry_image_lacks_is_what_it_says_it_lacks(
         "print(sorted({canonical(r.name) for r in needs"
         " if not r.marker or r.marker.evaluate({'extra': ''})} - have))"
     )
-    assert engine.output_of(served, "python", "-c", script).strip() == "['cryptography']"
+    lacking = ["cryptography"] if "registry" in image else []
+    assert engine.output_of(image, "python", "-c", script).strip() == str(lacking)
+
+
+def test_what_is_in_an_image_is_what_is_locked_and_what_its_bill_of_materials_lists(
+    engine: Engine, image: str
+) -> None:
+    kind = image.removeprefix("sentiment-test-").partition(":")[0]
+    bill = json.loads(render(describe(*look_into(engine.command, image))))
+    parts = [part for part in bill["components"] if part.get("purl", "").startswith("pkg:pypi/")]
+    listed = {part["name"]: part["version"] for part in parts if part["name"] != "pip"}
+    locked = {
+        pin.name: pin.version
+        for pin in pins(IMAGES[kind])
+        if not pin.marker or Marker(pin.marker).evaluate({"python_full_version": "3.13.0"})
+    }
+    extra = {"emoji": "2.15.0"} if kind == "registry" else {}
+    assert listed == locked | extra
+    script = (
+        "import pkgutil; from importlib.metadata import packages_distributions\n"
+        "owners = packages_distributions()\n"
+        "print(*sorted({owner for module in pkgutil.iter_modules() if '/opt/venv/' in"
+        " module.module_finder.path for owner in owners.get(module.name, [module.name])}))"
+    )
+    importable = engine.output_of(image, "python", "-c", script).split()
+    assert {canonical(name) for name in importable} <= listed.keys()
+    assert {"python", "system", "pkg:deb/debian/libc6"} <= {
+        part["bom-ref"].partition("@")[0] for part in bill["components"]
+    }
+
+
+def test_make_labels_an_image_with_what_it_is_made_of_and_from(engine: Engine) -> None:
+    name, source = "sentiment-test-labels", "https://example.com/sentiment-function"
+    isolation = "--isolation=chroot --layers" if engine.is_podman else ""
+    command = ["make", "image-slim", f"DOCKER={engine.command}", f"IMAGE={name}"]
+    command += [f"SOURCE={source}", f"BUILD_ARGS={isolation} --network=host"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert made.returncode == 0, made.stdout + made.stderr
+    labels = engine.inspect(f"{name}:slim")["Config"]["Labels"]
+    found = {key.removeprefix(OCI): value for key, value in labels.items() if key.startswith(OCI)}
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}|", found.pop("base.digest"))
+    assert found.pop("revision").removesuffix("-dirty") == git("rev-parse", "HEAD")
+    committed = datetime.fromisoformat(git("log", "-1", "--format=%cI"))
+    assert datetime.fromisoformat(found.pop("created")) == committed
+    assert found == {
+        "title": "sentiment-function",
+        "description": "Text classifiers published in the MLflow Model Registry, served over HTTP",
+        "licenses": "Apache-2.0",
+        "version": function.__version__,
+        "source": source,
+        "base.name": BASE,
+    }
+
+
+def git(*arguments: str) -> str:
+    """What git says of the checkout."""
+    ended = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    if ended.returncode:
+        pytest.skip("not a git checkout: nothing to label with")
+    return ended.stdout.strip()
 
 
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
@@ -329,6 +425,17 @@ def test_compiled_serves_locked_down_in_128_mib_with_nothing_to_write(
     assert container.memory_megabytes() < 110
     lines = container.log().splitlines()
     assert all(json.loads(line) for line in lines)
+
+
+def test_no_shell_is_needed(
+    engine: Engine, compiled: str, start: Callable[..., Container], tmp_path: Path
+) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.touch(mode=0o444)
+    shells = [f"--volume={nothing}:/usr/bin/{name}:ro" for name in ("bash", "dash")]
+    container = start(compiled, *nothing_writable(engine), *shells).wait_until_answering()
+    assert predict(container)["sentiment"] == "positive"
+    assert engine.run_command("exec", container.name, "sh", "-c", "true").returncode != 0
 
 
 @pytest.mark.parametrize("user", ["--user=65532:65532", ARBITRARY_USER])
@@ -606,10 +713,9 @@ def context_with_model(engine: Engine, image: str, folder: Path) -> Path:
     """A copy of what the build reads, with the image's model beside it as ``model``."""
     context = folder / "context"
     context.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "LICENSE", "main.py", "pyproject.toml"):
+    for name in ("Dockerfile", ".dockerignore", "LICENSE", "main.py", "requirements.txt"):
         (context / name).write_bytes((ROOT / name).read_bytes())
-    (context / "requirements.txt").write_bytes((ROOT / "requirements.txt").read_bytes())
-    for source in (ROOT / "function").rglob("*"):
+    for source in (*(ROOT / "function").rglob("*"), *(ROOT / "supply").rglob("*")):
         if source.is_file() and source.suffix != ".pyc":
             target = context / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
