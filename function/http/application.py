@@ -53,6 +53,7 @@ class Application:
         self._recorder = Recorder(service.settings, service.signals, start)
         self._access = access
         self._cors = cors
+        self._is_guarded = access is not None or bool(service.settings.webhook_secret)
 
     def __call__(self, request: Request) -> Response:
         """Answer one request, waiting for the model where it is needed and not there yet."""
@@ -82,6 +83,13 @@ class Application:
         operation = operation_of(request)
         return operation is not None and operation.needs_model
 
+    def takes_time(self, request: Request) -> bool:
+        """Whether the answer may take longer than a moment, whatever it waits for."""
+        operation = operation_of(request)
+        if operation is not None and (operation.needs_model or operation.is_aside):
+            return True
+        return self._access is not None and self.must_wait(request)
+
     def is_aside(self, request: Request) -> bool:
         """Whether the answer takes longer than a moment, and not because of the model."""
         operation = operation_of(request)
@@ -93,11 +101,14 @@ class Application:
         return access is not None and access.must_wait(*_asked_for(request), request.headers)
 
     def is_quick(self, request: Request) -> bool:
-        """Whether the model is there and its answer a matter of a millisecond at most."""
+        """Whether the model is there, its answer a matter of a millisecond at most, and nothing
+        else to wait for."""
         model, operation = self.service.models.model, operation_of(request)
         if model is None or len(request.body) > model.predictor.quick_bytes:
             return False
-        return operation is None or not operation.asks_registry
+        if operation is not None and (operation.asks_registry or operation.is_aside):
+            return False
+        return self._access is None or not self.must_wait(request)
 
     def _answer(self, request: Request) -> Response:
         request_id = context.request_id(request.headers)
@@ -126,7 +137,8 @@ class Application:
             allow = allowed_methods(operations)
             return rendering.no_content(cors.preflight(allow), request_id)
         operation = operation_of(request)
-        self._authorise(request, operation)
+        if self._is_guarded:
+            self._authorise(request, operation)
         if operations is None:
             raise UnknownPath("There is nothing at this path; GET / lists what there is.")
         if operation is None:

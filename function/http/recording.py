@@ -44,7 +44,8 @@ class Recorder:
             shown = path[:_LONGEST_LOGGED_PATH]
             fields = {**trace, **request.caller} if request.caller else trace
             log.request(severity, request_id, method, shown, status, seconds, fields)
-        metrics.request(known_route(path), known_method(method), status, seconds, trace)
+        route = path if path in ROUTES else known_route(path)
+        metrics.request(route, known_method(method), status, seconds, trace)
         if self._start is not None and self._start.answered(is_probe):
             self._start = None
 

@@ -18,12 +18,13 @@ _encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def render(body: Body, request_id: str, started: float, stages: str = "") -> Response:
     """What an endpoint returned, as 200; ``stages`` are more of Server-Timing's metrics."""
+    if isinstance(body, str):
+        return _response(200, JSON, body.encode(), request_id, started, stages)
     if isinstance(body, Document):
         response = _response(200, body.content_type, body.content, request_id, started, stages)
         response.headers.extend(body.headers)
         return response
-    text = body if isinstance(body, str) else _encode(body)
-    return _response(200, JSON, text.encode(), request_id, started, stages)
+    return _response(200, JSON, _encode(body).encode(), request_id, started, stages)
 
 
 def problem(

@@ -202,7 +202,7 @@ class Connection:
                 request = item.request
                 if item.error is not None:
                     self._put(application.refuse(request, item.error), item)
-                elif server.takes_time(request):
+                elif application.takes_time(request):
                     self._submit(item)
                 else:
                     self._put(application(request), item)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from function.errors import RequestTimeout
 from function.http.application import Application
-from function.http.messages import Request, Response
+from function.http.messages import Response
 from function.server.connection import Connection
 from function.server.listener import Listener
 from function.server.room import BodyRoom
@@ -141,26 +141,17 @@ class Server:
         else:
             self._selector.register(of, events, watcher)
 
-    def takes_time(self, request: Request) -> bool:
-        """Whether the answer may take longer than a moment."""
-        application = self.application
-        return (
-            application.needs_model(request)
-            or application.is_aside(request)
-            or application.must_wait(request)
-        )
-
     def submit(self, job: Job) -> bool:
         """Take a request that takes time; False where more wait already than may."""
         application, request = self.application, job.item.request
-        if application.must_wait(request):
-            return self.patient.submit(job)
-        if application.is_aside(request):
-            return self.aside.submit(job)
         if application.is_quick(request):
             job.is_quick = True
             self._quick.append(job)
             return True
+        if application.must_wait(request):
+            return self.patient.submit(job)
+        if application.is_aside(request):
+            return self.aside.submit(job)
         return self.workers.submit(job)
 
     def ends(self, connection: Connection) -> bool:

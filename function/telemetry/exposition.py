@@ -120,12 +120,11 @@ class _Collector:
 
     def _predictions(self) -> Iterator[Metric]:
         metrics = self._metrics
+        predictions = metrics.predictions()  # first: it sorts what the histograms have, too
         sizes = HistogramMetricFamily(f"{PREFIX}_batch_size", "Texts in a request for predictions")
         _add(sizes, (), BATCH_BOUNDS, Buckets.of(metrics.batch_sizes))
         yield sizes
-        yield _by(
-            "predictions", "Predictions by the label they gave", "label", metrics.predictions()
-        )
+        yield _by("predictions", "Predictions by the label they gave", "label", predictions)
         confidences = HistogramMetricFamily(
             f"{PREFIX}_confidence", "Probability of the label that was predicted"
         )

@@ -112,7 +112,7 @@ class Metrics:
         self.refreshes = dict.fromkeys(("unchanged", "replaced", "refused", "failed"), 0)
         self.gauges: list[Gauge] = []
         self._predictions: dict[str, int] = {}
-        self._answers: list[Answer] = []
+        self._answers: list[Sequence[Answer]] = []
         self._lock = Lock()
 
     def request(
@@ -129,9 +129,8 @@ class Metrics:
 
     def predicted(self, answers: Sequence[Answer]) -> None:
         """Count a request's predictions: their number, labels and confidences."""
-        self.batch_sizes.observe(len(answers))
-        self._answers.extend(answers)
-        if len(self._answers) >= _MOST_ASIDE:
+        self._answers.append(answers)
+        if len(self._answers) >= _MOST_ASIDE or len(answers) >= _MOST_ASIDE:
             self._sort()
 
     def predictions(self) -> dict[str, int]:
@@ -157,7 +156,8 @@ class Metrics:
 
     def _sort(self) -> None:
         with self._lock:
-            answers = _taken(self._answers)
+            requests = _taken(self._answers)
+            answers = [answer for several in requests for answer in several]
             for label, count in Counter([answer.label for answer in answers]).items():
                 if label is not None:
                     self._count(label, count)
@@ -165,6 +165,7 @@ class Metrics:
                 if answer.label is None:
                     for name in getattr(answer, "labels", ()) or (NO_LABEL,):
                         self._count(name, 1)
+        self.batch_sizes.observe_all(map(len, requests))
         known = [answer.confidence for answer in answers]
         self.confidences.observe_all([number for number in known if number is not None])
 

@@ -14,17 +14,11 @@ _ANSWER = Response(
 class Constant:
     """As much of function.http.application.Application as the server asks for in a request."""
 
-    def needs_model(self, request):
+    def takes_time(self, request):
         return True
 
     def __call__(self, request):
         return _ANSWER
-
-    def is_aside(self, request):
-        return False
-
-    def must_wait(self, request):
-        return False
 
     def patiently(self, request):
         return _ANSWER
