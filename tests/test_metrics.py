@@ -63,11 +63,6 @@ def server(
     server.stop()
 
 
-def gained(server: LiveServer, before: Samples, name: str) -> float:
-    """By how much a counter has grown."""
-    return scraped(server)[name] - before.get(name, 0)
-
-
 def test_requests_are_counted_by_route_method_and_status(server: LiveServer) -> None:
     before = scraped(server)
     for _ in range(3):

@@ -13,6 +13,7 @@ from function.errors import MalformedRequest, ServiceError, UnknownPath
 from function.http import endpoints
 from function.http.endpoints import Service
 from function.http.messages import Document, Request
+from function.http.negotiation import JSON
 from function.model.attempt import LoadedModel
 from function.protocols import inference_v2, kserve_v1, mlflow_scoring
 
@@ -31,13 +32,13 @@ def invocations(service: Service, request: Request) -> str:
 def ping(service: Service, request: Request) -> Document:
     """Whether there is a model, which MLflow's server has before it listens."""
     service.ready()
-    return Document("application/json", b"\n")
+    return Document(JSON, b"\n")
 
 
 def version(service: Service, request: Request) -> Document:
     """The version of MLflow that the model was logged with."""
     logged = service.model().lineage.details.get("mlflow_version")
-    return Document("application/json", str(logged or "").encode())
+    return Document(JSON, str(logged or "").encode())
 
 
 def v2_server(service: Service, request: Request) -> dict[str, Any]:
@@ -65,8 +66,8 @@ def v2_model(service: Service, request: Request) -> dict[str, Any]:
     return inference_v2.metadata(_name(model), versions, model.predictor.labels)
 
 
-def v2_model_ready(service: Service, request: Request) -> dict[str, Any]:
-    """Model readiness."""
+def model_ready(service: Service, request: Request) -> dict[str, Any]:
+    """Model readiness, of v1 and v2 alike."""
     service.ready()
     return {"name": _name(_named(service, request)), "ready": True}
 
@@ -99,12 +100,6 @@ def v1_models(service: Service, request: Request) -> dict[str, Any]:
     return {"models": [] if model is None else [_name(model)]}
 
 
-def v1_model(service: Service, request: Request) -> dict[str, Any]:
-    """Whether the model is ready."""
-    service.ready()
-    return {"name": _name(_named(service, request)), "ready": True}
-
-
 def v1_predict(service: Service, request: Request) -> str:
     """Predict instances."""
     model = _named(service, request)
@@ -129,8 +124,8 @@ def event(service: Service, request: Request) -> Document:
 
     headers, content = cloudevents.answered(request.headers, request.body, answer, replies)
     if not settings.event_replies:
-        return Document("application/json", b"")
-    content_type = headers.pop("content-type", "application/json")
+        return Document(JSON, b"")
+    content_type = headers.pop("content-type", JSON)
     return Document(content_type, content, tuple(headers.items()))
 
 

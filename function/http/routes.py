@@ -57,7 +57,7 @@ def _v2(name: str, summary: str, **more: Any) -> Operation:
 _ASKS: Any = {"needs_model": True, "scope": "predict"}
 _INFER = _v2("v2_infer", "Infer (v2)", negotiates=True, **_ASKS)
 _METADATA = _v2("v2_model", "Model metadata (v2)", needs_model=True)
-_IS_READY = _v2("v2_model_ready", "Model readiness (v2)", needs_model=True)
+_IS_READY = _v2("model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
     "/": {
@@ -110,7 +110,9 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/v2/models/{model}/versions/{version}/ready": {"GET": _IS_READY},
     "/v2/models/{model}/versions/{version}/infer": {"POST": _INFER},
     "/v1/models": {"GET": _v2("v1_models", "The models (KServe v1)")},
-    "/v1/models/{model}": {"GET": _v2("v1_model", "Model readiness (KServe v1)", needs_model=True)},
+    "/v1/models/{model}": {
+        "GET": _v2("model_ready", "Model readiness (KServe v1)", needs_model=True)
+    },
     "/v1/models/{model}:predict": {
         "POST": _v2("v1_predict", "Predict instances (KServe v1)", **_ASKS)
     },

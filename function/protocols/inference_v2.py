@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from function.errors import InvalidInput, MalformedRequest, ServiceError
-from function.predictor import Answer, MultilabelPrediction
+from function.predictor import Answer, said
 from function.protocols.rows import texts_of
 from function.protocols.sentiment import parse_json
 from function.settings import Settings
@@ -255,9 +255,8 @@ def _values(
 
 def _said(answer: Answer) -> str:
     """A label; several with commas between."""
-    if isinstance(answer, MultilabelPrediction):
-        return ",".join(answer.labels)
-    return answer.label or ""
+    label = said(answer)
+    return ",".join(label) if isinstance(label, tuple) else label or ""
 
 
 def _classified(answer: Answer, labels: Sequence[str] | None, most: int) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from function.errors import MalformedRequest
-from function.predictor import Answer, MultilabelPrediction
+from function.predictor import Answer, said
 from function.protocols.rows import texts_of
 from function.protocols.sentiment import parse_json
 from function.settings import Settings
@@ -31,11 +31,7 @@ def parse(body: bytes, settings: Settings) -> list[str]:
 
 def render(answers: Sequence[Answer]) -> str:
     """The labels, in order; of several labels a list."""
-    said = [
-        list(answer.labels) if isinstance(answer, MultilabelPrediction) else answer.label
-        for answer in answers
-    ]
-    return _encode({"predictions": said})
+    return _encode({"predictions": [*map(said, answers)]})
 
 
 def _text(instance: Any) -> Any:

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 from pathlib import Path
 from typing import NamedTuple
 
 from function.errors import InvalidSetting
 from function.security.access import PREDICT, SCOPES, Caller, credential, unknown
-from function.security.watched import WatchedFile
+from function.security.watched import Tell, WatchedFile
 
 EXPECTED = f"ID:SHA256HEX[:SCOPE+SCOPE], scopes of {', '.join(sorted(SCOPES))}"
 _ID = "[A-Za-z0-9][A-Za-z0-9._@-]{0,63}"
 _ENTRY = re.compile(f"({_ID}):([0-9a-fA-F]{{64}})(?::([a-z+]+))?")
 is_id = re.compile(_ID).fullmatch
-
-Tell = Callable[[str], None]
 
 
 class Key(NamedTuple):

@@ -14,7 +14,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,7 +21,7 @@ import jwt
 from jwt.exceptions import PyJWTError
 
 from function.errors import InvalidSetting
-from function.security.watched import WatchedFile
+from function.security.watched import Tell, WatchedFile
 
 FETCH_SECONDS = 5.0
 MOST_BYTES = 262_144
@@ -45,7 +44,6 @@ class VerifyingKey(NamedTuple):
 
 
 Keys = dict[str, VerifyingKey]
-Tell = Callable[[str], None]
 
 
 def parse(text: str | bytes) -> Keys:

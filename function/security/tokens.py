@@ -23,7 +23,8 @@ from jwt.exceptions import (
 
 from function.errors import InvalidSetting, ServiceError
 from function.security.access import SCOPES, Caller, credential, unknown
-from function.security.jwks import FileKeySet, Keys, KeySet, RemoteKeySet, Tell, VerifyingKey
+from function.security.jwks import FileKeySet, Keys, KeySet, RemoteKeySet, VerifyingKey
+from function.security.watched import Tell
 
 MOST_TOKEN_BYTES = 8_192
 MOST_KNOWN = 1_024
@@ -72,9 +73,8 @@ class Tokens:
         if keys is None:
             raise KeysUnavailable()
         digest = hashlib.sha256(token.encode()).digest()
-        known = self._known.get(digest)
-        if known is not None and known.keys is keys and time.time() < known.expires:
-            return known.caller
+        if (known := self._recalled(digest, keys)) is not None:
+            return known
         claims = self._verified(token, keys)
         caller = Caller(_scopes(claims), _named(claims))
         if len(self._known) >= MOST_KNOWN:
@@ -86,13 +86,22 @@ class Tokens:
     def must_wait(self, headers: Mapping[str, str]) -> bool:
         """Whether the token names a key that the issuer may have brought out since."""
         try:
-            key_id = _key_id(_token(headers))
+            token = _token(headers)
+            digest = hashlib.sha256(token.encode()).digest()
+            if self._recalled(digest, self._key_set.keys()) is not None:
+                return False
+            return self._key_set.must_wait(_key_id(token))
         except ServiceError:
             return False
-        return self._key_set.must_wait(key_id)
 
     def wait(self, headers: Mapping[str, str]) -> None:
         self._key_set.wait()
+
+    def _recalled(self, digest: bytes, keys: Keys | None) -> Caller | None:
+        """Who a token was said to be when it was verified, where that still holds."""
+        known = self._known.get(digest)
+        holds = known is not None and known.keys is keys and time.time() < known.expires
+        return known.caller if known is not None and holds else None
 
     def _verified(self, token: str, keys: Keys) -> dict[str, Any]:
         found = _key_for(_key_id(token), keys)

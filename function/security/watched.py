@@ -16,14 +16,14 @@ LOOK_SECONDS = 1.0
 """Between two looks: a change is seen that soon, and a request costs none of its own."""
 
 T = TypeVar("T")
+Tell = Callable[[str], None]
+"""Says something to the operator."""
 
 
 class WatchedFile(Generic[T]):
     """What ``parse`` makes of a file's text, made again when the file changes."""
 
-    def __init__(
-        self, name: str, path: Path, parse: Callable[[str], T], tell: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, path: Path, parse: Callable[[str], T], tell: Tell) -> None:
         """Raises InvalidSetting, in the name of the setting, where it cannot be read now."""
         self._name = name
         self._path = path

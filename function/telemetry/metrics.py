@@ -2,7 +2,7 @@
 
 Counting is a part of every request, and a client library's own counters take longer than a
 prediction. So what is observed is put aside, and sorted into the buckets when there is enough of it
-or when somebody asks: a few microseconds for hundreds of values, in C.
+or when somebody asks: a few microseconds for dozens of values, in C.
 """
 
 from __future__ import annotations
