@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +73,25 @@ class LiveServer:
         """SIGTERM, and wait for the exit status."""
         self.process.terminate()
         return self.process.wait(timeout=30)
+
+
+class QuietHandler(BaseHTTPRequestHandler):
+    """Of a server that a test puts up; says nothing of its requests."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers as ``handler`` does, for as long as the block."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def last_line_printed(output: str) -> str:

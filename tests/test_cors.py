@@ -6,18 +6,15 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from function.errors import InvalidSetting
 from function.security.cors import Cors
 from tests.doors import start_door
-from tests.processes import LiveServer, Reply
+from tests.processes import LiveServer, QuietHandler, Reply, on_loopback
 from tests.test_access import KEYS
 
 APP = "https://app.example.com"
@@ -147,36 +144,28 @@ def test_a_browser_tells_its_page_where_the_origin_is_allowed(
 ) -> None:
     pages: dict[str, str] = {}
 
-    class Pages(BaseHTTPRequestHandler):
+    class Pages(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
             self.wfile.write(pages.get(self.path, "").encode())
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    site = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
-    threading.Thread(target=site.serve_forever, daemon=True).start()
-    origin = f"http://127.0.0.1:{site.server_port}"
-    allowed = origin if is_allowed else APP
-    server = start_door(
-        *("serve", compiled_folder, tmp_path),
-        CORS_ALLOW_ORIGINS=allowed,
-        AUTH="api-key",
-        API_KEYS=KEYS,
-    )
-    pages["/page"] = PAGE.format(url=server.url)
-    browser = [
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
-        *("--disable-background-networking", f"--user-data-dir={tmp_path}/browser"),
-        *("--virtual-time-budget=10000", f"{origin}/page"),
-    ]
-    shown = subprocess.run(browser, capture_output=True, text=True, timeout=60).stdout
-    server.stop()
-    site.shutdown()
-    site.server_close()
+    with on_loopback(Pages) as origin:
+        server = start_door(
+            *("serve", compiled_folder, tmp_path),
+            CORS_ALLOW_ORIGINS=origin if is_allowed else APP,
+            AUTH="api-key",
+            API_KEYS=KEYS,
+        )
+        pages["/page"] = PAGE.format(url=server.url)
+        browser = [
+            *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+            *("--disable-background-networking", f"--user-data-dir={tmp_path}/browser"),
+            *("--virtual-time-budget=10000", f"{origin}/page"),
+        ]
+        shown = subprocess.run(browser, capture_output=True, text=True, timeout=60).stdout
+        server.stop()
     told = json.loads(re.search(r'<pre id="told">(.*?)</pre>', shown, re.DOTALL)[1])  # type: ignore[index]
     if is_allowed:
         (status, has_id, answer), (refused, _, problem) = told

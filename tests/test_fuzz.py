@@ -9,13 +9,12 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests import fuzz
 from tests.conftest import ROOT
-from tests.processes import LiveServer
+from tests.processes import LiveServer, QuietHandler, on_loopback
 
 CONVERSATION = [b"GET / HTTP/1.0\r\n\r\n"]
 
@@ -24,7 +23,7 @@ CONVERSATION = [b"GET / HTTP/1.0\r\n\r\n"]
 def answering(status: int) -> Iterator[LiveServer]:
     """A server that is worse than ours."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             if status:
                 self.send_response(status)
@@ -32,17 +31,11 @@ def answering(status: int) -> Iterator[LiveServer]:
             else:
                 ended.wait(10)
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
     ended = threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     process: Any = None
-    yield LiveServer(process, f"http://127.0.0.1:{server.server_port}", Path())
-    ended.set()
-    server.shutdown()
-    server.server_close()
+    with on_loopback(Handler) as url:
+        yield LiveServer(process, url, Path())
+        ended.set()
 
 
 def test_it_sees_errors_dishonest_503s_and_silence() -> None:

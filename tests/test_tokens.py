@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from function.security import jwks
 from function.security.access import Access
 from function.security.tokens import MOST_TOKEN_BYTES, Tokens, configured
 from tests.doors import start_door
-from tests.processes import LiveServer
+from tests.processes import LiveServer, QuietHandler, on_loopback
 
 ISSUER, AUDIENCE = "https://issuer.example.com/", "sentiment"
 TEXT = {"text": "This product is amazing!"}
@@ -235,7 +234,7 @@ class Issuer:
 def serving(issuer: Issuer) -> Iterator[Issuer]:
     ended = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             issuer.asked += 1
             ended.wait(issuer.hangs_seconds)
@@ -248,17 +247,10 @@ def serving(issuer: Issuer) -> Iterator[Issuer]:
                 except OSError:
                     return
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    issuer.url = f"http://127.0.0.1:{server.server_port}/keys"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield issuer
-    ended.set()
-    server.shutdown()
-    server.server_close()
+    with on_loopback(Handler) as url:
+        issuer.url = f"{url}/keys"
+        yield issuer
+        ended.set()
 
 
 @pytest.fixture

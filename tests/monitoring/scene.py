@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from function.demo.sentences import read_sentences
 from tests.monitoring.overlay import SCRAPE_CONFIG
+from tests.processes import QuietHandler, on_loopback
 
 MEMORY_LIMIT = 512 * 2**20
 _PREFIX = "__meta_kubernetes_"
@@ -90,21 +90,16 @@ def limits_told(pods: list[Pod]) -> Iterator[dict[str, Any]]:
         for pod in pods
     ]
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write("".join(lines).encode())
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        target = {"targets": [f"127.0.0.1:{server.server_port}"]}
+    with on_loopback(Handler) as url:
+        target = {"targets": [url.removeprefix("http://")]}
         name = {"job_name": "kube-state-metrics", "honor_labels": True, "scrape_interval": "1s"}
         yield {**name, "static_configs": [target]}
-        server.shutdown()
 
 
 class Asked(NamedTuple):
