@@ -87,6 +87,14 @@ class RequestTimeout(ServiceError):
         )
 
 
+class StreamTimeout(RequestTimeout):
+    """A body of lines, or its answer, that stands still."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        told = f"Nothing was sent or read for STREAM_IDLE_SECONDS={limit_seconds:g}."
+        ServiceError.__init__(self, told)
+
+
 class BodyTooLarge(ServiceError):
     status, title, slug = 413, "Content Too Large", "body-too-large"
 

@@ -10,15 +10,17 @@ slashes, /robots.txt) comes here too, so that every answer has the one shape and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from errno import ECONNRESET
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import flask
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from function.errors import BodyTooLarge, MalformedRequest, Overloaded, ServiceError
-from function.http.messages import Request, Response
+from function.http.application import Application
+from function.http.messages import Request, Response, Stream
 from function.settings import Settings
 from function.telemetry.metrics import Gauge
 from function.wiring import create_application
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 Handle = Callable[[flask.Request], flask.Response]
 
 _CHUNK_BYTES = 65_536
+_ENDLESS = 2**62
 _MOST_DRAINED_BYTES = 16 * 1_048_576
 
 
@@ -40,6 +43,8 @@ def create_handle(settings: Settings) -> Handle:
     libraries.capture(application.log)
     # A thread that waited for its turn would be one that no probe gets: the surplus is sent away.
     slots = BoundedSemaphore(settings.max_concurrency)
+    # Each holds a thread for as long as its client likes.
+    streams = BoundedSemaphore(max(1, settings.max_concurrency // 2))
     application.service.signals.metrics.gauges.append(
         Gauge(
             "requests_in_flight",
@@ -51,6 +56,8 @@ def create_handle(settings: Settings) -> Handle:
     def handle(request: flask.Request) -> flask.Response:
         """Answer one HTTP request."""
         received = _received(request)
+        if application.streams(received):
+            return _streamed(application, received, request, streams)
         try:
             received.body = _read_body(request, settings.max_body_bytes)
         except ServiceError as exc:
@@ -131,6 +138,50 @@ def _drain(request: flask.Request) -> None:
             left -= len(chunk)
     except Exception:  # the client has gone, or what it sends is no body
         pass
+
+
+def _streamed(
+    application: Application, received: Request, request: flask.Request, streams: BoundedSemaphore
+) -> flask.Response:
+    """The answer to a body of lines, made while it arrives."""
+    if not streams.acquire(blocking=False):
+        _drain(request)
+        error = Overloaded("As many bodies of lines are under way as half of MAX_CONCURRENCY.")
+        return _as_flask(application.refuse(received, error), is_streamed=True)
+    response = application.patiently(received)
+    stream = response.stream
+    if stream is None:
+        streams.release()
+        _drain(request)
+        return _as_flask(response, is_streamed=True)
+    request.max_content_length = _ENDLESS
+    parts = _parts(stream, request.stream, request.content_length)
+    answer = flask.Response(parts, response.status, response.headers)
+    answer.call_on_close(stream.close)
+    answer.call_on_close(streams.release)
+    return answer
+
+
+def _parts(stream: Stream, body: IO[bytes], announced: int | None) -> Iterator[bytes]:
+    left = announced or 0
+    while not stream.is_over:
+        if not stream.is_hungry:
+            yield stream.work()
+            continue
+        try:
+            part = body.read(_CHUNK_BYTES)
+            left -= len(part)
+            if not part and left > 0:
+                raise ClientDisconnected
+        except Exception:  # the server's own: a bad chunk, a client that has gone
+            yield stream.fail(MalformedRequest("The body could not be read to its end."))
+            break
+        if part:
+            stream.feed(part)
+        else:
+            stream.end()
+    if stream.is_broken:  # or the client would take it for whole
+        raise ConnectionResetError(ECONNRESET, "a streamed answer ends before its end")
 
 
 class _WholeResponse(flask.Response):

@@ -145,6 +145,20 @@ class Settings:
     max_body_bytes: int = setting(
         1_048_576, "Largest request body accepted", unit="bytes", minimum=1
     )
+    max_line_bytes: int = setting(
+        131_072,
+        "Longest line of a `/predict_batch` of lines, which may be of any number",
+        unit="bytes",
+        minimum=1,
+    )
+    stream_idle_seconds: float = setting(
+        60.0,
+        "Longest that a client of these may neither send nor read anything"
+        " (`python -m function.serve`)",
+        unit="seconds",
+        minimum=0.1,
+        maximum=86_400,
+    )
     load_timeout_seconds: float = setting(
         60.0,
         "Longest a request waits for the model to load",

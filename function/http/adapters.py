@@ -12,7 +12,7 @@ from function import __version__
 from function.errors import MalformedRequest, ServiceError, UnknownPath
 from function.http import endpoints
 from function.http.endpoints import Service
-from function.http.messages import Document, Request
+from function.http.messages import Document, Request, Stream
 from function.http.negotiation import JSON
 from function.model.attempt import LoadedModel
 from function.protocols import inference_v2, kserve_v1, mlflow_scoring
@@ -27,6 +27,15 @@ def invocations(service: Service, request: Request) -> str:
     column = _text_column(model)
     texts = mlflow_scoring.parse(request.body, media_type, column, service.settings)
     return mlflow_scoring.render(service.predict(model, texts), _classes(model))
+
+
+def predict_lines(service: Service, request: Request) -> Stream:
+    """Classify lines of any number, while they arrive."""
+    from function.http.bulk import LineStream
+
+    stream = LineStream(service, request)
+    service.model()
+    return stream
 
 
 def ping(service: Service, request: Request) -> Document:

@@ -95,6 +95,11 @@ class Application:
         operation = operation_of(request)
         return operation is not None and operation.is_aside
 
+    def streams(self, request: Request) -> bool:
+        """Whether the answer is made while the body arrives, which its door then does not read."""
+        operation = operation_of(request)
+        return operation is not None and operation.streams
+
     def must_wait(self, request: Request) -> bool:
         """Whether it takes a wait to say who asks."""
         access = self._access
@@ -193,7 +198,7 @@ class Application:
             response.headers.extend(self._cors.headers(request.headers))
         if not request.is_answered:
             request.is_answered = True
-            self._recorder.record(request, response.status, request_id)
+            self._recorder.record(request, response, request_id)
         return response
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from function import __version__
-from function.http.messages import Document, Request
+from function.http.messages import Document, Request, Stream
 from function.model.attempt import LoadedModel
 from function.model.cache import ModelCache
 from function.model.following import Follower
@@ -53,10 +53,10 @@ class Service(NamedTuple):
         return answers
 
 
-Body = dict[str, Any] | str | Document
+Body = dict[str, Any] | str | Document | Stream
 Endpoint = Callable[[Service, Request], Body]
 """From a request, its body decoded, to the response's: an object to render, JSON that is rendered,
-or what is no JSON."""
+what is no JSON, or what makes it while the request's body arrives."""
 
 
 def index(service: Service, request: Request) -> dict[str, Any]:

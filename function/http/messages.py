@@ -6,9 +6,11 @@ test needs none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from function.errors import ServiceError
 
 UNRESOLVED = object()
 _NONE: Mapping[str, str] = {}
@@ -66,13 +68,53 @@ class Document(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Stream(Protocol):
+    """An answer that is made while the request's body arrives.
+
+    Sans-I/O, and no exception leaves it. A door feeds it while it ``is_hungry``, sends what
+    ``work`` returns, and cuts the connection off where it ``is_broken``, so that no client takes
+    the answer for a whole one.
+    """
+
+    is_over: bool
+    """Whether all that is asked has been answered, or nothing more will be."""
+    is_broken: bool
+    """Whether it is over before its end."""
+    when_closed: Callable[[Mapping[str, Any]], None]
+    """Told once what became of it, for the log."""
+
+    @property
+    def headers(self) -> Iterable[tuple[str, str]]:
+        """What the answer's head says of its body."""
+
+    @property
+    def is_hungry(self) -> bool:
+        """Whether ``work`` has nothing to do until more of the body has come, or its end."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next part of the body."""
+
+    def end(self) -> None:
+        """The body is whole."""
+
+    def work(self) -> bytes:
+        """Answer a few of the lines that are there; takes as long as the model does."""
+
+    def fail(self, error: ServiceError) -> bytes:
+        """What is said last where the body broke off; the stream is over and broken."""
+
+    def close(self) -> None:
+        """Nobody feeds it or listens any more, whether it is over or not."""
+
+
 class Response(NamedTuple):
-    """One whole HTTP response.
+    """One whole HTTP response, or the head of one whose body a ``stream`` makes.
 
     ``headers`` are in the order they are sent, ``Content-Length`` among them wherever there may be
-    a body. ``body`` is there for HEAD too: the door leaves it out.
+    a body that is known. ``body`` is there for HEAD too: the door leaves it out.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    stream: Stream | None = None

@@ -5,7 +5,7 @@ Follows RFC 9110: sections 8.3 (Content-Type), 8.4 (Content-Encoding), 12.5.1 (A
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from function.errors import BodyTooLarge, MalformedRequest, NotAcceptable, UnsupportedMediaType
 
@@ -30,19 +30,18 @@ def check_accept(headers: Mapping[str, str]) -> None:
     given = headers.get("accept")
     if not given or given in ("*/*", JSON):
         return
-    if not _accepts_json(given):
+    if not accepts(given, (JSON,), "+json"):
         raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
 
 
-def _accepts_json(accept: str) -> bool:
-    """Whether the header leaves room for JSON; parameters such as charset do not matter."""
+def accepts(accept: str, media_types: Collection[str], suffix: str = "\n") -> bool:
+    """Whether the header leaves room for one of these, or for what ends in ``suffix``; parameters
+    such as charset do not matter."""
     offers = dict(_offer(part) for part in accept.split(",") if part.strip())
-    if JSON in offers:
-        return offers[JSON]
-    return not offers or any(
-        wanted and (value in ("*/*", "application/*") or value.endswith("+json"))
-        for value, wanted in offers.items()
-    )
+    named = [offers[name] for name in offers if name in media_types or name.endswith(suffix)]
+    if named or not offers:
+        return any(named) or not offers
+    return offers.get("application/*", offers.get("*/*", False))
 
 
 def _offer(part: str) -> tuple[str, bool]:
@@ -64,15 +63,22 @@ def decoded(headers: Mapping[str, str], body: bytes, limit_bytes: int) -> bytes:
     given = headers.get("content-encoding")
     if not given or not body:
         return body
-    coding = given.strip().lower()
+    window_bits = window_bits_of(given)
+    return _inflated(body, window_bits, limit_bytes) if window_bits else body
+
+
+def window_bits_of(content_encoding: str) -> int:
+    """What zlib calls this coding, 0 for none; raises UnsupportedMediaType (415, with
+    ``Accept-Encoding``) for one that is not known."""
+    coding = content_encoding.strip().lower() or "identity"
     if coding == "identity":
-        return body
+        return 0
     if coding not in _CODINGS:
         raise UnsupportedMediaType(
             f"Send the body as it is, or in one of these content codings: {_ACCEPTED_CODINGS}.",
             headers={"Accept-Encoding": _ACCEPTED_CODINGS},
         )
-    return _inflated(body, _CODINGS[coding], limit_bytes)
+    return _CODINGS[coding]
 
 
 def _inflated(body: bytes, window_bits: int, limit_bytes: int) -> bytes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter
+from typing import Any
 
-from function.http.messages import Request
+from function.http.messages import Request, Response
 from function.http.routes import ROUTES, route_of
 from function.settings import Settings
 from function.telemetry import context
+from function.telemetry.logs import JsonLog
 from function.telemetry.signals import Signals
 from function.telemetry.start import StartRecord
 
@@ -31,10 +34,11 @@ class Recorder:
         self._logged_one_in = settings.logged_one_in()
         self._without_error = count()
 
-    def record(self, request: Request, status: int, request_id: str) -> None:
-        """An answer is about to leave."""
+    def record(self, request: Request, response: Response, request_id: str) -> None:
+        """An answer is about to leave. One that is streamed is counted now and logged at its end,
+        with what became of it."""
         log, metrics, tracing = self._signals
-        method, path = request.method, request.path
+        method, path, status = request.method, request.path, response.status
         trace = tracing.fields() if tracing is not None else {}
         trace = trace or context.trace_fields(request.headers)
         seconds = perf_counter() - request.started
@@ -43,7 +47,11 @@ class Recorder:
             severity = "DEBUG" if is_probe else _severity(status)
             shown = path[:_LONGEST_LOGGED_PATH]
             fields = {**trace, **request.caller} if request.caller else trace
-            log.request(severity, request_id, method, shown, status, seconds, fields)
+            if response.stream is None:
+                log.request(severity, request_id, method, shown, status, seconds, fields)
+            else:
+                what = severity, request_id, method, shown, status
+                response.stream.when_closed = _at_the_end(log, what, request.started, fields)
         route = path if path in ROUTES else known_route(path)
         metrics.request(route, known_method(method), status, seconds, trace)
         if self._start is not None and self._start.answered(is_probe):
@@ -55,6 +63,15 @@ class Recorder:
             return True
         one_in = self._logged_one_in
         return one_in > 0 and next(self._without_error) % one_in == 0
+
+
+def _at_the_end(
+    log: JsonLog, what: tuple[str, str, str, str, int], started: float, fields: Mapping[str, Any]
+) -> Callable[[Mapping[str, Any]], None]:
+    def closed(told: Mapping[str, Any]) -> None:
+        log.request(*what, perf_counter() - started, {**fields, **told})
+
+    return closed
 
 
 def known_route(path: str) -> str:

@@ -24,6 +24,8 @@ def render(body: Body, request_id: str, started: float, stages: str = "") -> Res
         response = _response(200, body.content_type, body.content, request_id, started, stages)
         response.headers.extend(body.headers)
         return response
+    if not isinstance(body, dict):
+        return Response(200, [*body.headers, *_always(request_id, started, stages)], b"", body)
     return _response(200, JSON, _encode(body).encode(), request_id, started, stages)
 
 
@@ -49,9 +51,15 @@ def _response(
     headers = [
         ("Content-Type", content_type),
         ("Content-Length", str(len(content))),
+        *_always(request_id, started, more),
+    ]
+    return Response(status, headers, content)
+
+
+def _always(request_id: str, started: float, more: str) -> tuple[tuple[str, str], ...]:
+    return (
         ("Cache-Control", "no-store"),
         ("X-Content-Type-Options", "nosniff"),
         ("X-Request-ID", request_id),
         ("Server-Timing", f"total;dur={1000 * (perf_counter() - started):.3f}{more}"),
-    ]
-    return Response(status, headers, content)
+    )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from function.http import endpoints
 from function.http.endpoints import Body, Endpoint, Service
 from function.http.messages import UNRESOLVED, Request
+from function.http.negotiation import JSON
 
 
 class Operation(NamedTuple):
@@ -20,7 +21,8 @@ class Operation(NamedTuple):
     ``takes_webhooks`` where MLflow itself may ask, and signs that. ``negotiates`` where the
     endpoint looks at Content-Type and Accept itself. ``scope`` is what a caller's key or token must
     have (security/access.py), where it must have one; ``dialect`` is the protocol of others in
-    which an error has more members.
+    which an error has more members. Where the body is lines (protocols/lines.py) and there is
+    ``of_lines``, that is meant instead; it ``streams``: the answer is made while the body arrives.
     """
 
     endpoint: Endpoint
@@ -32,6 +34,8 @@ class Operation(NamedTuple):
     is_aside: bool = False
     negotiates: bool = False
     dialect: str = ""
+    streams: bool = False
+    of_lines: Operation | None = None
 
 
 def _adapter(name: str) -> Endpoint:
@@ -57,6 +61,9 @@ def _v2(name: str, summary: str, **more: Any) -> Operation:
 _ASKS: Any = {"needs_model": True, "scope": "predict"}
 _INFER = _v2("v2_infer", "Infer (v2)", negotiates=True, **_ASKS)
 _METADATA = _v2("v2_model", "Model metadata (v2)", needs_model=True)
+_LINES = Operation(
+    _adapter("predict_lines"), "Classify lines", negotiates=True, streams=True, **_ASKS
+)
 _IS_READY = _v2("model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
@@ -90,7 +97,12 @@ ROUTES: dict[str, dict[str, Operation]] = {
     },
     "/predict": {"POST": Operation(endpoints.predict, "Classify one text", True, "predict")},
     "/predict_batch": {
-        "POST": Operation(endpoints.predict_batch, "Classify several texts", True, "predict")
+        "POST": Operation(
+            endpoints.predict_batch,
+            "Classify several texts, or lines of any number",
+            of_lines=_LINES,
+            **_ASKS,
+        )
     },
     "/invocations": {
         "POST": _mlflow("invocations", "Score rows (MLflow)", negotiates=True, **_ASKS)
@@ -154,8 +166,20 @@ def operation_of(request: Request) -> Operation | None:
         if operations is None or "{" in path:
             path, request.parameters = _resolved(path)
             operations = ROUTES.get(path, {})
-        found = request.operation = operations.get("GET" if method == "HEAD" else method)
+        found = operations.get("GET" if method == "HEAD" else method)
+        if found is not None and found.of_lines is not None and _has_lines(request.headers):
+            found = found.of_lines
+        request.operation = found
     return found
+
+
+def _has_lines(headers: Mapping[str, str]) -> bool:
+    content_type = headers.get("content-type", JSON)
+    if content_type == JSON:
+        return False
+    from function.protocols.lines import is_lines
+
+    return is_lines(content_type)
 
 
 def allowed_methods(operations: dict[str, Operation]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from function.http.negotiation import JSON
+from function.protocols.lines import CSV, NDJSON
 from function.settings import Settings
 
 Json = dict[str, Any]
-CSV, OCTETS = "text/csv", "application/octet-stream"
+OCTETS = "application/octet-stream"
 _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # as str.isspace has it, which knows more than JSON Schema
 _TEXT = {"type": "string"}
 _NULLABLE_TEXT = {"type": ["string", "null"]}
@@ -70,8 +71,13 @@ SHAPES: dict[tuple[str, str], Shape] = {
         _named("Prediction"), _named("PredictRequest", {"text": "This product is amazing!"})
     ),
     ("/predict_batch", "POST"): Shape(
-        _json(_object(predictions=_list({"$ref": "#/components/schemas/Prediction"}))),
-        _named("BatchRequest", {"texts": ["Terrible service", "Just okay"]}),
+        _json(_object(predictions=_list({"$ref": "#/components/schemas/Prediction"})))
+        | {NDJSON: {"schema": _TEXT}},
+        _named("BatchRequest", {"texts": ["Terrible service", "Just okay"]})
+        | {
+            NDJSON: {"schema": _TEXT, "example": '{"text": "Terrible service"}\n'},
+            CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"},
+        },
     ),
     ("/invocations", "POST"): Shape(
         _named("Scores"),

@@ -43,7 +43,8 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity, which Python reads and JSON has not
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+_scan: Any = vars(_decoder)["scan_once"]  # the value at a place, and its end: no white space
 
 
 def parse_json(body: bytes, settings: Settings) -> Any:
@@ -54,12 +55,20 @@ def parse_json(body: bytes, settings: Settings) -> Any:
     if len(body) > _SMALL_BYTES:
         _refuse_crowds(body, max(_LEAST_VALUES, settings.max_body_bytes // _BYTES_PER_VALUE))
     try:
-        return _decode(body.decode())
+        return _value_of(body.decode())
     except json.JSONDecodeError as exc:
         place = f"line {exc.lineno}, column {exc.colno}"
         raise MalformedRequest(f"The body is not valid JSON at {place}.") from exc
     except (ValueError, RecursionError) as exc:  # not UTF-8, NaN, 5,000 digits, too deep
         raise MalformedRequest("The body is not JSON that can be read.") from exc
+
+
+def _value_of(text: str) -> Any:
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:  # white space, or no value
+        end = -1
+    return value if end == len(text) else _decoder.decode(text)
 
 
 def _refuse_crowds(body: bytes, most: int) -> None:
@@ -114,7 +123,7 @@ def render_prediction(
     labels: tuple[str, ...] | None = None,
 ) -> str:
     """One prediction as JSON; with ``labels``, also the scores where there are any."""
-    return _render([text], [prediction], _encode(model_version), labels)[0]
+    return render_each([text], [prediction], model_version, labels)[0]
 
 
 def render_batch(
@@ -124,18 +133,22 @@ def render_batch(
     labels: tuple[str, ...] | None = None,
 ) -> str:
     """The predictions as JSON, in the order of the texts."""
-    items = _render(texts, predictions, _encode(model_version), labels)
+    items = render_each(texts, predictions, model_version, labels)
     return f'{{"predictions":[{",".join(items)}]}}'
 
 
-def _render(
+def render_each(
     texts: Sequence[str],
     answers: Sequence[Answer],
-    version: str,
-    labels: tuple[str, ...] | None,
+    model_version: str | None,
+    labels: tuple[str, ...] | None = None,
 ) -> list[str]:
-    """Put together by hand, in one loop: encoding dicts takes four times as long as their strings,
-    and a call for each answer as long as all that is done in it."""
+    """Each prediction as JSON, as render_prediction has it.
+
+    Put together by hand, in one loop: encoding dicts takes four times as long as their strings, and
+    a call for each answer as long as all that is done in it.
+    """
+    version = _encode(model_version)
     items: list[str] = []
     quoted: dict[str | None, str] = {None: "null"}
     for text, answer in zip(texts, answers, strict=True):

@@ -6,9 +6,10 @@ import _socket as socket
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING
 
-from function.errors import AnswerTimeout, Overloaded, RequestTimeout, ServiceError
-from function.http.messages import Response
+from function.errors import AnswerTimeout, Overloaded, RequestTimeout, ServiceError, StreamTimeout
+from function.http.messages import Response, Stream
 from function.server.requests import Item, RequestReader
+from function.server.streaming import StreamedAnswer
 from function.server.wire import CONTINUE, as_bytes
 from function.server.workers import Job
 
@@ -41,6 +42,7 @@ class Connection:
         "_server",
         "_since",
         "_socket",
+        "_streamed",
         "_unsent",
         "_watched",
         "born",
@@ -52,10 +54,11 @@ class Connection:
     def __init__(self, server: Server, client: socket.socket) -> None:
         self._server = server
         self._socket = client
-        self._reader = RequestReader(server.settings.max_body_bytes)
+        self._reader = RequestReader(server.settings.max_body_bytes, server.application.streams)
         self._items = self._reader.items
         self._unsent = b""
         self._job: Job | None = None
+        self._streamed: StreamedAnswer | None = None
         self._watched = 0
         self._lingered_bytes = 0
         self.born = self._since = self._began = server.now
@@ -73,11 +76,15 @@ class Connection:
         elif self._job is None:
             self.read()
 
-    def finish(self, job: Job, response: Response) -> None:
-        """A worker has answered; too late where the client was told something else meanwhile."""
+    def finish(self, job: Job, answered: Response | bytes) -> None:
+        """A worker has answered, or a part; too late where the client was told something else
+        meanwhile."""
         if self._job is job:
             self._job = None
-            self._put(response, job.item)
+            if isinstance(answered, Response):
+                self._put(answered, job.item)
+            elif self._streamed is not None:
+                self._unsent += self._streamed.framed(answered)
             self._answer()
 
     def resume(self) -> None:
@@ -102,12 +109,13 @@ class Connection:
     @property
     def is_idle(self) -> bool:
         """Whether no request is arriving or under way, and no answer leaving."""
-        return not (self._reader.in_message or self._job or self._unsent or self._items)
+        is_busy = self._job or self._streamed or self._unsent or self._items
+        return not (self._reader.in_message or is_busy)
 
     @property
     def is_arriving(self) -> bool:
         """Whether a part of a request has come."""
-        return self._reader.in_message
+        return self._reader.in_message and not (self._job or self._unsent)
 
     @property
     def idle_since(self) -> float:
@@ -125,6 +133,9 @@ class Connection:
         elif self._job is not None:
             if now > self._job.deadline:
                 self._give_up(self._job)
+        elif self._streamed is not None:
+            if quiet > self._server.settings.stream_idle_seconds:
+                self.refuse(StreamTimeout(self._server.settings.stream_idle_seconds))
         elif self._unsent:
             if quiet > self._server.settings.read_timeout_seconds:
                 self.close()
@@ -135,7 +146,10 @@ class Connection:
 
     def refuse(self, error: ServiceError) -> None:
         """Answer the request that is arriving with an error, and end."""
-        self._reader.fail(error)
+        if self._streamed is not None:
+            self._break_off(self._streamed, error)
+        else:
+            self._reader.fail(error)
         self._answer()
 
     def close(self) -> None:
@@ -144,6 +158,8 @@ class Connection:
             self.is_closed = True
             self._watch(0)
             self._job = None
+            if self._streamed is not None:
+                self._streamed.stream.close()
             self._server.forget(self)
             self._socket.close()
 
@@ -165,6 +181,9 @@ class Connection:
         job.is_abandoned = True
         seconds = self._server.settings.request_timeout_seconds
         error = AnswerTimeout(f"No answer within REQUEST_TIMEOUT_SECONDS={seconds:g}.")
+        if job.stream is not None:
+            self.close()
+            return
         self._put(self._server.application.refuse(job.item.request, error), job.item)
         self._answer()
 
@@ -197,7 +216,10 @@ class Connection:
         if self.is_closed:
             return
         while True:
-            while items and self._job is None and len(self._unsent) < MOST_UNSENT_BYTES:
+            while self._can_go_on():
+                if self._streamed is not None:
+                    self._go_on(self._streamed)
+                    continue
                 item = items.popleft()
                 request = item.request
                 if item.error is not None:
@@ -210,9 +232,42 @@ class Connection:
                 self._send()
             if self.is_closed:
                 return
-            if self._job is not None or self._unsent or not (items or self._reader.read_on()):
+            if self._job is not None or self._unsent:
+                break
+            if not (self._reader.read_on() or self._can_go_on()):
                 break
         self._update()
+
+    def _can_go_on(self) -> bool:
+        """Whether there is something to answer, and room for the answer."""
+        if self._job is not None or len(self._unsent) >= MOST_UNSENT_BYTES:
+            return False
+        return bool(self._items) if self._streamed is None else self._streamed.can_go_on()
+
+    def _go_on(self, streamed: StreamedAnswer) -> None:
+        server, stream = self._server, streamed.stream
+        if stream.is_over:
+            self._streamed = None
+            stream.close()
+            if stream.is_broken or not streamed.keeps_alive:
+                self._read_no_more()
+        elif streamed.error is not None:
+            self._break_off(streamed, streamed.error)
+        else:
+            deadline = server.now + server.settings.request_timeout_seconds
+            self._job = Job(self, streamed.item, deadline, stream)
+            server.submit(self._job)
+
+    def _break_off(self, streamed: StreamedAnswer, error: ServiceError) -> None:
+        """End a streamed answer before its end: in words, where the client reads any."""
+        if len(self._unsent) >= MOST_UNSENT_BYTES:
+            self.close()
+        else:
+            self._unsent += streamed.failed(error)
+
+    def _read_no_more(self) -> None:
+        self._reader.is_done = True
+        self._items.clear()
 
     def _submit(self, item: Item) -> None:
         server = self._server
@@ -227,10 +282,21 @@ class Connection:
 
     def _put(self, response: Response, item: Item) -> None:
         keeps_alive = item.keeps_alive and not self._server.ends(self)
+        if response.stream is not None:
+            self._put_head(response, response.stream, item, keeps_alive and not item.is_http_1_0)
+            return
+        if item.incoming is not None:  # and nobody will read it
+            keeps_alive = False
         if not keeps_alive:
-            self._reader.is_done = True
-            self._items.clear()
+            self._read_no_more()
         self._unsent += as_bytes(response, item, keeps_alive)
+
+    def _put_head(self, response: Response, stream: Stream, item: Item, keeps_alive: bool) -> None:
+        if self._reader.wants_continue:
+            self._reader.wants_continue = False
+            self._unsent += CONTINUE
+        self._unsent += as_bytes(response, item, keeps_alive)
+        self._streamed = StreamedAnswer(stream, item, keeps_alive)
 
     def _send(self) -> None:
         try:
@@ -253,7 +319,7 @@ class Connection:
                 self._watch(0)
         elif self._unsent:
             self._watch(EVENT_WRITE)
-        elif reader.is_done and not self._items:
+        elif reader.is_done and not self._items and self._streamed is None:
             self._end()
         else:
             wanted = reader.expected_bytes if reader.in_body else 0

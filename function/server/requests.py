@@ -1,13 +1,15 @@
 """Bytes to whole requests: llhttp's callbacks, within limits.
 
 Sans-I/O: ``feed`` takes what arrived, ``items`` has what is whole. A request that breaks the
-protocol or a limit becomes the error to answer, after which nothing more is read.
+protocol or a limit becomes the error to answer, after which nothing more is read. One that streams
+is an item as soon as its head is whole, and its body is taken part by part.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from httptools import (
@@ -45,13 +47,34 @@ _lower_names: dict[bytes, str] = {}
 _MOST_NAMES = 512
 
 
+class Incoming:
+    """A body that is taken part by part while it arrives."""
+
+    __slots__ = ("error", "is_whole", "parts")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.is_whole = False
+        self.error: ServiceError | None = None
+        """Why it broke off."""
+
+    def take(self) -> bytes:
+        """What has come and was not taken yet."""
+        part, self.parts = b"".join(self.parts), []
+        return part
+
+
 class Item(NamedTuple):
-    """A whole request, or the request as far as it came and the error that it deserves."""
+    """A whole request, or the request as far as it came and the error that it deserves.
+
+    Of one that streams the head, and its body in ``incoming``.
+    """
 
     request: Request
     error: ServiceError | None
     keeps_alive: bool
     is_http_1_0: bool
+    incoming: Incoming | None = None
 
 
 class RequestReader:
@@ -62,9 +85,11 @@ class RequestReader:
         "_error",
         "_head_bytes",
         "_headers",
+        "_incoming",
         "_is_upgrade",
         "_limit",
         "_parser",
+        "_streams",
         "_raw_bytes",
         "_rest",
         "_url",
@@ -77,12 +102,15 @@ class RequestReader:
         "wants_continue",
     )
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, streams: Callable[[Request], bool]) -> None:
+        """``streams`` says of a request, its body not there yet, whether it does."""
         self._limit = limit_bytes
+        self._streams = streams
         self._parser = HttpRequestParser(self)
         self._headers: dict[str, str] = {}
         self._url = b""
         self._body: list[bytes] = []
+        self._incoming: Incoming | None = None
         self._error: ServiceError | None = None
         self._is_upgrade = False  # a request with a body that offers another protocol
         self._rest = b""
@@ -162,6 +190,8 @@ class RequestReader:
         self.in_message = self.in_body = True
 
     def _check_size(self, received: int) -> None:
+        if self._incoming is not None:
+            return
         if self.in_body:
             self._raw_bytes += received
             if self._raw_bytes > MOST_HEAD_BYTES + _CHUNK_OVERHEAD * self._limit:
@@ -177,6 +207,9 @@ class RequestReader:
         self._error = None
         self.in_message = self.in_body = self.wants_continue = False
         self.is_done = True
+        if self._incoming is not None:
+            self._incoming.error = error
+            return
         self._body = []
         self.items.append(Item(self._request("-" if not self._url else None), error, False, False))
 
@@ -187,6 +220,7 @@ class RequestReader:
         if self._is_upgrade:
             return
         self.in_message = True
+        self._incoming = None
         self._headers = {}
         self._url = b""
         self._body = []
@@ -213,19 +247,26 @@ class RequestReader:
         headers = self._headers
         is_chunked = "transfer-encoding" in headers
         self.expected_bytes = self._limit if is_chunked else int(headers.get("content-length") or 0)
+        streams = self._is_stream()
         if is_chunked and headers["transfer-encoding"].lower() != "chunked":
             self._error = UnknownTransferCoding("Send the body chunked, or with a Content-Length.")
-        elif self.expected_bytes > self._limit:
+        elif self.expected_bytes > self._limit and not streams:
             self._error = BodyTooLarge(self._limit)
         elif "expect" in headers:
             self.wants_continue = headers["expect"].lower() == "100-continue"
             if not self.wants_continue:
                 self._error = ExpectationFailed("The one expectation met here is 100-continue.")
+        if streams and self._error is None:
+            self.expected_bytes = 0
+            self._incoming = Incoming()
+            self._append(self._incoming)
 
     def on_body(self, part: bytes) -> None:
         self.wants_continue = False
         self.body_bytes += len(part)
-        if self.body_bytes > self._limit:
+        if self._incoming is not None:
+            self._incoming.parts.append(part)
+        elif self.body_bytes > self._limit:
             self._error = BodyTooLarge(self._limit)
             self._body = []
         elif self._error is None:
@@ -236,9 +277,25 @@ class RequestReader:
         if self._error is not None or self.is_done:
             return
         parser = self._parser
-        self._is_upgrade = parser.should_upgrade() and not _FRAMING.isdisjoint(self._headers)
-        if self._is_upgrade:
+        if self._incoming is not None:
+            self._incoming.is_whole = True
+            self._incoming = None
+            self.is_done = not parser.should_keep_alive()
             return
+        self._is_upgrade = parser.should_upgrade() and not _FRAMING.isdisjoint(self._headers)
+        if not self._is_upgrade:
+            self._append()
+
+    def _is_stream(self) -> bool:
+        """Whether the request whose head is whole is one; of an upgrade llhttp shows no body."""
+        parser, content_type = self._parser, self._headers.get("content-type", "application/json")
+        if content_type == "application/json" or parser.should_upgrade():
+            return False
+        return parser.get_http_version() in ("1.0", "1.1") and self._streams(self._request())
+
+    def _append(self, incoming: Incoming | None = None) -> None:
+        """The request is one to be answered."""
+        parser = self._parser
         version = parser.get_http_version()
         is_old = version == "1.0"
         if is_old:
@@ -247,8 +304,8 @@ class RequestReader:
             self._error = MalformedRequest("The request is of no version of HTTP spoken here.")
             return
         keeps_alive = parser.should_keep_alive()
-        self.is_done = not keeps_alive
-        self.items.append(Item(self._request(), None, keeps_alive, is_old))
+        self.is_done = incoming is None and not keeps_alive
+        self.items.append(Item(self._request(), None, keeps_alive, is_old, incoming))
 
     def _request(self, method: str | None = None) -> Request:
         body, self._body = self._body, []  # no body outlives its request

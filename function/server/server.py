@@ -32,6 +32,8 @@ ACCEPTING_SECONDS = 1.0
 LEAST_IDLE_SECONDS = 1.0
 # Predictions between two looks at who else has something to say: a probe waits no longer than this.
 QUICK_SECONDS = 0.02
+# And on answers that stream.
+SLICES_SECONDS = 0.001
 # Who waits for longer may have given up, and is asked before the work is done.
 PATIENCE_SECONDS = 0.1
 MOST_CHECKED_AT_ONCE = 64
@@ -69,6 +71,7 @@ class Server:
         )
         self._connections: set[Connection] = set()
         self._quick: deque[Job] = deque()
+        self._slices: deque[Job] = deque()
         self._unchecked: list[Connection] = []
         self._most_connections = _most_connections(settings.max_connections)
         self._listener = Listener(settings.host, settings.port)
@@ -118,6 +121,7 @@ class Server:
             for key, events in ready:
                 self._tell(key.data, events)
             self._answer_quick()
+            self._go_on_streaming()
             for workers in (self.workers, self.aside, self.patient):
                 for job, response in workers.finished():
                     self._finish(job, response)
@@ -146,8 +150,10 @@ class Server:
         application, request = self.application, job.item.request
         if application.is_quick(request):
             job.is_quick = True
-            self._quick.append(job)
+            (self._quick if job.stream is None else self._slices).append(job)
             return True
+        if job.stream is not None:
+            return self.workers.submit(job)
         if application.must_wait(request):
             return self.patient.submit(job)
         if application.is_aside(request):
@@ -195,9 +201,9 @@ class Server:
         except Exception as exc:
             self._end_after(exc, watcher)
 
-    def _finish(self, job: Job, response: Response) -> None:
+    def _finish(self, job: Job, answered: Response | bytes) -> None:
         try:
-            job.connection.finish(job, response)
+            job.connection.finish(job, answered)
         except Exception as exc:
             self._end_after(exc, job.connection)
 
@@ -209,9 +215,10 @@ class Server:
 
     def _patience(self) -> float | None:
         """How long to sleep at most: for ever where nothing can time out."""
-        if self._leaving_since is not None and not self._quick:
+        is_busy = self._quick or self._slices
+        if self._leaving_since is not None and not is_busy:
             return LEAVING_TICK_SECONDS
-        if self._told_to_leave or self._quick or self._unchecked:
+        if self._told_to_leave or is_busy or self._unchecked:
             return 0.0
         return TICK_SECONDS if self._connections or not self._is_accepting else None
 
@@ -229,6 +236,16 @@ class Server:
                 continue
             self._finish(job, application(job.item.request))
             if quick and monotonic() > until:
+                return
+
+    def _go_on_streaming(self) -> None:
+        """Answer a part or so of what streams: whoever asks for less has been served before."""
+        slices, until = self._slices, self.now + SLICES_SECONDS
+        while slices:
+            job = slices.popleft()
+            if job.stream is not None and not job.connection.is_closed:
+                self._finish(job, job.stream.work())
+            if monotonic() > until:
                 return
 
     def _tick(self) -> None:

@@ -38,6 +38,8 @@ def as_bytes(response: Response, item: Item, keeps_alive: bool) -> bytes:
     status = response.status
     fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
     connection = ""
+    if response.stream is not None and not item.is_http_1_0:
+        fields += "Transfer-Encoding: chunked\r\n"
     if not keeps_alive:
         connection = "Connection: close\r\n"
     elif item.is_http_1_0:

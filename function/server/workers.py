@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from function.http.messages import Request, Response
+from function.http.messages import Request, Response, Stream
 from function.server.requests import Item
 
 if TYPE_CHECKING:
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
 class Job:
     """One request at work, or waiting for its turn until ``deadline`` (time.monotonic).
 
-    One that ``is_quick`` is the loop's own, the others are the workers'.
+    One that ``is_quick`` is the loop's own, the others are the workers'. With a ``stream`` it is
+    the next part of that answer.
     """
 
-    __slots__ = ("connection", "deadline", "is_abandoned", "is_quick", "item")
+    __slots__ = ("connection", "deadline", "is_abandoned", "is_quick", "item", "stream")
 
-    def __init__(self, connection: Connection, item: Item, deadline: float) -> None:
+    def __init__(
+        self, connection: Connection, item: Item, deadline: float, stream: Stream | None = None
+    ) -> None:
         self.connection = connection
         self.item = item
         self.deadline = deadline
+        self.stream = stream
         self.is_abandoned = self.is_quick = False
 
 
@@ -52,8 +56,11 @@ class Workers:
         self._wake = wake
         self._running = self._threads = 0
         self._queued: deque[Job] = deque()
+        self._slices: deque[Job] = deque()
+        self._running_slices = 0
+        self._took_slice = False
         self._given: SimpleQueue[Job] | None = None
-        self._done: deque[tuple[Job, Response]] = deque()
+        self._done: deque[tuple[Job, Response | bytes]] = deque()
 
     @property
     def running(self) -> int:
@@ -63,10 +70,15 @@ class Workers:
     @property
     def waiting(self) -> int:
         """How many jobs wait for their turn."""
-        return len(self._queued)
+        return len(self._queued) + len(self._slices)
 
     def submit(self, job: Job) -> bool:
-        """Take a job; False where as many wait already as may."""
+        """Take a job; False where as many wait already as may. The next part of an answer that
+        streams has its place: there is one for each connection at most."""
+        if job.stream is not None:
+            self._slices.append(job)
+            self._run_waiting()
+            return True
         if self._running < self._most_running():
             self._run(job)
             return True
@@ -77,20 +89,34 @@ class Workers:
         self._queued.append(job)
         return True
 
-    def finished(self) -> list[tuple[Job, Response]]:
+    def finished(self) -> list[tuple[Job, Response | bytes]]:
         """What has been answered since the last call; those who wait get the places."""
         done = [self._done.popleft() for _ in range(len(self._done))]
         self._running -= len(done)
-        while self._queued and self._running < self._most_running():
-            job = self._queued.popleft()
-            if job.connection.has_left():
+        self._running_slices -= sum(job.stream is not None for job, _ in done)
+        self._run_waiting()
+        return done
+
+    def _run_waiting(self) -> None:
+        while self._running < self._most_running() and (job := self._next()) is not None:
+            if job.stream is None and job.connection.has_left():
                 job.connection.close()
             elif not job.is_abandoned:
                 self._run(job)
-        return done
+
+    def _next(self) -> Job | None:
+        """Who waits and is to go on: parts of streams take turns with requests, and take half of
+        the places."""
+        most_slices = max(1, self._most_running() // 2)
+        may_slice = bool(self._slices) and self._running_slices < most_slices
+        self._took_slice = may_slice and not (self._took_slice and self._queued)
+        if self._took_slice:
+            return self._slices.popleft()
+        return self._queued.popleft() if self._queued else None
 
     def _run(self, job: Job) -> None:
         self._running += 1
+        self._running_slices += job.stream is not None
         if self._given is None:
             from queue import SimpleQueue  # which a start on a compiled model does without
 
@@ -105,7 +131,8 @@ class Workers:
     def _work(self, given: SimpleQueue[Job]) -> None:
         while True:
             job = given.get()
-            response = self._answer(job.item.request)
-            self._done.append((job, response))
-            del job, response  # or the last request would stay in memory until the next
+            stream = job.stream
+            answered = self._answer(job.item.request) if stream is None else stream.work()
+            self._done.append((job, answered))
+            del job, stream, answered  # or the last request would stay in memory until the next
             self._wake()

@@ -1,0 +1,178 @@
+"""``/predict_batch`` of any length: lines in, a line of answer for each, while they arrive.
+
+What is held at a time is one part of the body and its answers. No exception leaves a stream: what
+is wrong with a line stands in its place, what is wrong with the body ends the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from function.errors import NotAcceptable, ServiceError, UnsupportedMediaType
+from function.http.codings import Deflating, Inflating, Plain
+from function.http.endpoints import Service
+from function.http.messages import Request
+from function.http.negotiation import accepts, window_bits_of
+from function.model.attempt import LoadedModel
+from function.protocols import sentiment
+from function.protocols.csv_lines import CsvLines
+from function.protocols.lines import (
+    CSV,
+    NDJSON,
+    NDJSON_TYPES,
+    Asked,
+    Line,
+    Lines,
+    error_line,
+    parsed_type,
+)
+from function.protocols.ndjson import NdjsonLines
+from function.settings import Settings
+
+SLICE_BYTES, LARGE_SLICE_BYTES = 4_096, 32_768
+"""Of lines that are answered together: as others wait for no longer than that takes, and where a
+thread does it, for models that do better with many."""
+LEFT = "the client left"
+
+
+class LineStream:
+    """One request's messages.Stream."""
+
+    def __init__(self, service: Service, request: Request) -> None:
+        """Raises what refuses it: NotAcceptable (406), UnsupportedMediaType (415)."""
+        headers = request.headers
+        if not accepts(headers.get("accept", ""), NDJSON_TYPES):
+            raise NotAcceptable(f"Lines are answered as {NDJSON}; send an Accept that has it.")
+        self._service = service
+        self._lines = lines_of(headers.get("content-type", ""), service.settings)
+        window_bits = window_bits_of(headers.get("content-encoding", ""))
+        self._body = Inflating(window_bits) if window_bits else Plain()
+        self._coded = Deflating() if accepts_gzip(headers.get("accept-encoding", "")) else None
+        self._is_whole = self._has_lines = False
+        self._told = self._failed = 0
+        self._ended_by: str | None = LEFT
+        self.is_over = self.is_broken = False
+        self.when_closed: Callable[[Mapping[str, Any]], None] = _nobody
+        if request.body:  # of a door that had to read it first
+            self.feed(request.body)
+            self.end()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What the answer's head says of it."""
+        coding = [("Content-Encoding", "gzip")] if self._coded is not None else []
+        return [("Content-Type", NDJSON), *coding]
+
+    @property
+    def is_hungry(self) -> bool:
+        return self._body.is_empty and not (self._has_lines or self._is_whole or self.is_over)
+
+    def feed(self, data: bytes) -> None:
+        self._body.feed(data)
+
+    def end(self) -> None:
+        self._is_whole = True
+
+    def work(self) -> bytes:
+        try:
+            return self._sent(self._next_answers())
+        except ServiceError as error:
+            return self.fail(error)
+        except BaseException as exc:
+            self._service.signals.log.request_failure("request failed", exc)
+            return self.fail(ServiceError("The service failed on this request; its log says why."))
+
+    def fail(self, error: ServiceError) -> bytes:
+        self.is_over = self.is_broken = True
+        self._ended_by = error.title
+        return self._sent(f"{self._error_line(error)}\n")
+
+    def close(self) -> None:
+        self.is_over = True
+        when_closed, self.when_closed = self.when_closed, _nobody
+        when_closed({"lines": self._told, "errors": self._failed, "ended_by": self._ended_by})
+
+    def _next_answers(self) -> str:
+        model = self._service.model()
+        most_bytes = SLICE_BYTES if model.predictor.quick_bytes else LARGE_SLICE_BYTES
+        lines = self._lines.take(most_bytes)
+        if not lines and not self._body.is_empty:
+            self._lines.add(self._body.take())
+            lines = self._lines.take(most_bytes)
+        elif not lines and self._is_whole:
+            self._body.end()
+            self._lines.end()
+            lines = self._lines.take(most_bytes)
+            if not lines:
+                self.is_over, self._ended_by = True, None
+        self._has_lines = bool(lines)
+        return "\n".join([*self._answers(model, lines), ""]) if lines else ""
+
+    def _answers(self, model: LoadedModel, lines: Sequence[Line]) -> list[str]:
+        """What stands in the place of each line."""
+        texts = [line.text for line in lines if isinstance(line, Asked)]
+        try:
+            answers = model.predictor.predict(texts) if texts else []
+        except Exception as exc:
+            if len(lines) == 1:
+                return [self._told_of(exc)]
+            # One text that the model cannot take is no reason to lose the others.
+            return [self._answers(model, [line])[0] for line in lines]
+        self._service.signals.metrics.predicted(answers)
+        version, labels = model.lineage.shown_version, model.predictor.labels
+        if not any(type(line) is not Asked or line.with_scores for line in lines):
+            self._told += len(lines)
+            return sentiment.render_each(texts, answers, version)
+        given = iter(answers)
+        found = []
+        for line in lines:
+            if isinstance(line, Asked):
+                self._told += 1
+                shown = labels if line.with_scores else None
+                found.append(sentiment.render_prediction(line.text, next(given), version, shown))
+            else:
+                found.append(self._error_line(line))
+        return found
+
+    def _told_of(self, exc: Exception) -> str:
+        if not self._failed:  # once is enough
+            self._service.signals.log.request_failure("request failed", exc)
+        if not isinstance(exc, ServiceError):
+            exc = ServiceError("The model failed on this line.")
+        return self._error_line(exc)
+
+    def _error_line(self, error: ServiceError) -> str:
+        self._told += 1
+        self._failed += 1
+        return error_line(self._told, error)
+
+    def _sent(self, text: str) -> bytes:
+        data = text.encode()
+        if self._coded is None or not (data or self.is_over):
+            return data
+        return self._coded(data, self.is_over)
+
+
+def lines_of(content_type: str, settings: Settings) -> Lines:
+    """What reads a body of this type; raises UnsupportedMediaType (415) for what is no text in
+    UTF-8."""
+    media_type, parameters = parsed_type(content_type)
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType("Send the lines in UTF-8.")
+    if media_type == CSV:
+        return CsvLines(settings, has_header=parameters.get("header") != "absent")
+    return NdjsonLines(settings)
+
+
+def _nobody(told: Mapping[str, Any]) -> None:
+    pass
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the client names gzip (RFC 9110, 12.5.3), and not to refuse it."""
+    for part in accept_encoding.lower().split(","):
+        coding, _, quality = part.replace(" ", "").partition(";q=")
+        if coding in ("gzip", "x-gzip"):
+            return quality.strip("0.") != "" or not quality
+    return False
