@@ -49,11 +49,17 @@ EXAMPLES = [
 ]
 
 
+FILES = {
+    name: text.replace("\\n", "\n")
+    for text, name in re.findall(r"^\$ printf '(.*)' > (\S+)$", README, re.MULTILINE)
+}
+
+
 def run(client: FlaskClient, example: Example) -> Any:
     """Do what the curl command does."""
     words = shlex.split(example.command)
     options = dict(zip(words, words[1:], strict=False))
-    data = options.get("-d")
+    data = options.get("-d") or FILES.get(options.get("-T", ""))
     headers = dict([options["-H"].split(": ")]) if "-H" in options else {}
     method = options.get("-X", "POST" if data else "GET")
     return client.open(example.path, method=method, data=data, headers=headers)
@@ -102,6 +108,10 @@ def test_each_example_gives_what_the_readme_shows(
     reply = run(demo_client, example)
     if "| head -c" in example.command:
         assert reply.text.startswith(example.output.strip())
+        return
+    if "ndjson" in reply.content_type:
+        for shown, real in zip(example.output.splitlines(), reply.text.splitlines(), strict=True):
+            assert_alike(json.loads(shown), json.loads(real))
         return
     if not reply.is_json:
         assert _but_for_ids(example.output) <= _but_for_ids(reply.text)

@@ -46,6 +46,7 @@ class RevisionAnnotations(Strict):
     panic_window: str | None = _annotation("autoscaling", "panic-window-percentage")
     panic_threshold: str | None = _annotation("autoscaling", "panic-threshold-percentage")
     progress_deadline: Duration | None = _annotation("serving", "progress-deadline")
+    full_duplex: Literal["Enabled", "Disabled"] | None = _annotation("features", "http-full-duplex")
 
 
 class RevisionMeta(Strict):
