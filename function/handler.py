@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from errno import ECONNRESET
 from threading import BoundedSemaphore
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import flask
-from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from function.errors import BodyTooLarge, MalformedRequest, Overloaded, ServiceError
 from function.http.application import Application
@@ -140,6 +140,26 @@ def _drain(request: flask.Request) -> None:
         pass
 
 
+class _Incoming:
+    """A body that is read part by part."""
+
+    def __init__(self, request: flask.Request) -> None:
+        request.max_content_length = _ENDLESS
+        self._stream = request.stream
+        self._left = request.content_length or 0
+
+    def read(self) -> bytes:
+        """The next part, nothing at the end; raises MalformedRequest (400) where it breaks off."""
+        try:
+            part: bytes = self._stream.read(_CHUNK_BYTES)
+        except Exception as exc:  # the server's own: a bad chunk, a client that has gone
+            raise MalformedRequest("The body could not be read to its end.") from exc
+        self._left -= len(part)
+        if not part and self._left > 0:
+            raise MalformedRequest("The body ended before its announced length.")
+        return part
+
+
 def _streamed(
     application: Application, received: Request, request: flask.Request, streams: BoundedSemaphore
 ) -> flask.Response:
@@ -148,33 +168,35 @@ def _streamed(
         _drain(request)
         error = Overloaded("As many bodies of lines are under way as half of MAX_CONCURRENCY.")
         return _as_flask(application.refuse(received, error), is_streamed=True)
-    response = application.patiently(received)
-    stream = response.stream
-    if stream is None:
+    body = _Incoming(request)
+    try:
+        received.is_whole = False
+        while len(received.body) < _CHUNK_BYTES and not received.is_whole:
+            part = body.read()
+            received.body += part
+            received.is_whole = not part
+        response = application.patiently(received)
+    except MalformedRequest as exc:
+        response = application.refuse(received, exc)
+    if response.stream is None:
         streams.release()
         _drain(request)
         return _as_flask(response, is_streamed=True)
-    request.max_content_length = _ENDLESS
-    parts = _parts(stream, request.stream, request.content_length)
-    answer = flask.Response(parts, response.status, response.headers)
-    answer.call_on_close(stream.close)
+    answer = flask.Response(_parts(response.stream, body), response.status, response.headers)
+    answer.call_on_close(response.stream.close)
     answer.call_on_close(streams.release)
     return answer
 
 
-def _parts(stream: Stream, body: IO[bytes], announced: int | None) -> Iterator[bytes]:
-    left = announced or 0
+def _parts(stream: Stream, body: _Incoming) -> Iterator[bytes]:
     while not stream.is_over:
         if not stream.is_hungry:
             yield stream.work()
             continue
         try:
-            part = body.read(_CHUNK_BYTES)
-            left -= len(part)
-            if not part and left > 0:
-                raise ClientDisconnected
-        except Exception:  # the server's own: a bad chunk, a client that has gone
-            yield stream.fail(MalformedRequest("The body could not be read to its end."))
+            part = body.read()
+        except MalformedRequest as exc:
+            yield stream.fail(exc)
             break
         if part:
             stream.feed(part)

@@ -159,8 +159,9 @@ class Application:
             if request.method == "POST":
                 negotiation.check_content_type(headers)
             negotiation.check_accept(headers)
-        most = service.settings.max_body_bytes
-        request.body = negotiation.decoded(headers, request.body, most)
+        if not operation.streams:
+            most = service.settings.max_body_bytes
+            request.body = negotiation.decoded(headers, request.body, most)
         is_cold = service.models.model is None
         answer = operation.endpoint(service, request)
         stages = _stages(service) if is_cold else ""

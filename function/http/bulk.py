@@ -30,7 +30,7 @@ from function.protocols.lines import (
 from function.protocols.ndjson import NdjsonLines
 from function.settings import Settings
 
-SLICE_BYTES, LARGE_SLICE_BYTES = 4_096, 32_768
+SLICE_BYTES, LARGE_SLICE_BYTES = 2_048, 32_768
 """Of lines that are answered together: as others wait for no longer than that takes, and where a
 thread does it, for models that do better with many."""
 LEFT = "the client left"
@@ -40,7 +40,8 @@ class LineStream:
     """One request's messages.Stream."""
 
     def __init__(self, service: Service, request: Request) -> None:
-        """Raises what refuses it: NotAcceptable (406), UnsupportedMediaType (415)."""
+        """Raises what refuses it: NotAcceptable (406), UnsupportedMediaType (415), and where the
+        body begins wrong InvalidInput (422) and MalformedRequest (400)."""
         headers = request.headers
         if not accepts(headers.get("accept", ""), NDJSON_TYPES):
             raise NotAcceptable(f"Lines are answered as {NDJSON}; send an Accept that has it.")
@@ -49,14 +50,26 @@ class LineStream:
         window_bits = window_bits_of(headers.get("content-encoding", ""))
         self._body = Inflating(window_bits) if window_bits else Plain()
         self._coded = Deflating() if accepts_gzip(headers.get("accept-encoding", "")) else None
-        self._is_whole = self._has_lines = False
+        self._has_lines = False
         self._told = self._failed = 0
         self._ended_by: str | None = LEFT
         self.is_over = self.is_broken = False
         self.when_closed: Callable[[Mapping[str, Any]], None] = _nobody
-        if request.body:  # of a door that had to read it first
-            self.feed(request.body)
-            self.end()
+        self._is_whole = request.is_whole
+        self._begin(request)
+
+    def _begin(self, request: Request) -> None:
+        if request.body:
+            self._body.feed(request.body)
+            self._lines.add(self._body.take())
+            self._has_lines = True
+            request.body = b""  # or it would stay in memory to the end
+        if self._is_whole and self._body.is_empty:
+            self._end()
+
+    def _end(self) -> None:
+        self._body.end()
+        self._lines.end()
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -101,8 +114,7 @@ class LineStream:
             self._lines.add(self._body.take())
             lines = self._lines.take(most_bytes)
         elif not lines and self._is_whole:
-            self._body.end()
-            self._lines.end()
+            self._end()
             lines = self._lines.take(most_bytes)
             if not lines:
                 self.is_over, self._ended_by = True, None

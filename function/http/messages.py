@@ -24,7 +24,8 @@ class Request:
     sent, with no transfer coding and with its content coding. ``started`` is when it was whole, on
     ``time.perf_counter``'s clock. ``operation`` and ``parameters`` (of the path) are for
     routes.operation_of to remember, ``caller`` what the log says of who asks, once that is known.
-    It ``is_answered`` once there is an answer: another, that comes later, is nobody's.
+    It ``is_answered`` once there is an answer: another, that comes later, is nobody's. Of one that
+    streams ``body`` is what has come of it, and ``is_whole`` says whether that is all.
     """
 
     __slots__ = (
@@ -32,6 +33,7 @@ class Request:
         "caller",
         "headers",
         "is_answered",
+        "is_whole",
         "method",
         "operation",
         "parameters",
@@ -56,6 +58,7 @@ class Request:
         self.operation: Any = UNRESOLVED
         self.parameters: Mapping[str, str] = _NONE
         self.is_answered = False
+        self.is_whole = True
         self.caller: Mapping[str, str] = _NONE
         self.started = perf_counter()
 

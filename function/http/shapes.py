@@ -51,15 +51,26 @@ _INFER = Shape(
     _named("InferenceResponse") | {OCTETS: {}},
     _named("InferenceRequest", _INFERENCE) | {OCTETS: {}},
 )
-_EVENT = _json({}) | {
-    "application/cloudevents+json": {"schema": {"type": "object"}},
-    "application/cloudevents-batch+json": {"schema": {"type": "array"}},
+
+
+def _events(data: Json) -> Json:
+    """In binary mode the data alone, in the other two events that hold it."""
+    event = _object(specversion={"const": "1.0"}, id=_ID, source=_ID, type=_ID, data=data)
+    return _json(data) | {
+        "application/cloudevents+json": {"schema": event},
+        "application/cloudevents-batch+json": {"schema": {**_list(event), "maxItems": 100}},
+    }
+
+
+_ID = {"type": "string", "minLength": 1}
+_ASKED = {
+    "anyOf": [{"$ref": f"#/components/schemas/{name}Request"} for name in ("Predict", "Batch")]
 }
 _METADATA = Shape(_named("ModelMetadata"))
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
-    ("/", "POST"): Shape(_EVENT, _EVENT),
+    ("/", "POST"): Shape(_events({}), _events(_ASKED)),
     ("/health", "GET"): Shape(_named("Health")),
     ("/health/live", "GET"): Shape(_json(_object(status={"const": "live"}))),
     ("/health/ready", "GET"): Shape(_json(_object(status={"const": "ready"}))),
@@ -75,14 +86,14 @@ SHAPES: dict[tuple[str, str], Shape] = {
         | {NDJSON: {"schema": _TEXT}},
         _named("BatchRequest", {"texts": ["Terrible service", "Just okay"]})
         | {
-            NDJSON: {"schema": _TEXT, "example": '{"text": "Terrible service"}\n'},
-            CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"},
+            NDJSON: {"schema": {"description": "PredictRequest, one a line; as many as there are"}},
+            CSV: {"schema": {}, "example": "text\nTerrible service\n"},
         },
     ),
     ("/invocations", "POST"): Shape(
         _named("Scores"),
         _named("ScoringRequest", {"inputs": ["Terrible service"]})
-        | {CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"}},
+        | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
     ),
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),

@@ -86,7 +86,7 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
-        return from_http(dict(headers), body, data_unmarshaller=_as_it_is)
+        return _checked(from_http(dict(headers), body, data_unmarshaller=_as_it_is))
     except _FAULTS as exc:
         raise MalformedRequest("This is no CloudEvent of version 1.0.") from exc
 
@@ -96,10 +96,18 @@ def _batch(body: bytes) -> list[CloudEvent]:
         listed = json.loads(body)
         if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
             raise ValueError
-        return [from_dict(one) for one in listed]
+        return [_checked(from_dict(one)) for one in listed]
     except _FAULTS as exc:
         told = f"A batch is a JSON array of {_MOST_EVENTS} CloudEvents of version 1.0 at most."
         raise MalformedRequest(told) from exc
+
+
+def _checked(event: CloudEvent) -> CloudEvent:
+    """The event, where the attributes that it must have are not empty, which the SDK lets pass."""
+    given = event.get_attributes()
+    if not all(given[name] for name in ("id", "source", "type")):
+        raise ValueError
+    return event
 
 
 def _as_it_is(data: Any) -> Any:

@@ -23,7 +23,20 @@ class CsvLines:
         self._settings = settings
         self._rows = _Rows(settings.max_line_bytes)
         self._width, self._place = (0, 0) if has_header else (1, 0)
-        self.add, self.end = self._rows.add, self._rows.end
+
+    def add(self, data: bytes) -> None:
+        self._rows.add(data)
+        self._read_names()
+
+    def end(self) -> None:
+        self._rows.end()
+        self._read_names()
+
+    def _read_names(self) -> None:
+        if not self._width and (row := self._rows.next()) is not None:
+            if isinstance(row, ServiceError):
+                raise row
+            self._read_header(row)
 
     def take(self, most_bytes: int) -> list[Line]:
         found: list[Line] = []
@@ -32,9 +45,7 @@ class CsvLines:
                 found.append(row)
                 continue
             most_bytes -= len(row) + 1
-            if not self._width:
-                self._read_header(row)
-            elif row.strip():
+            if row.strip():
                 found.append(self._read(row))
         return found
 

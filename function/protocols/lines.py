@@ -41,16 +41,13 @@ class Lines(Protocol):
     """A body that is read line by line."""
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Take the next bytes; raises ServiceError where they say that none can be read."""
 
     def end(self) -> None:
-        """There are no more: what has no line break at its end is a line too."""
+        """There are no more: what has no line break at its end is a line too. May be said again."""
 
     def take(self, most_bytes: int) -> list[Line]:
-        """The next whole lines, of about so many bytes together; empty where there is none.
-
-        Raises ServiceError where nothing that follows can be read either.
-        """
+        """The next whole lines, of about so many bytes together; empty where there is none."""
 
 
 class Splitter:

@@ -221,9 +221,12 @@ class Connection:
                     self._go_on(self._streamed)
                     continue
                 item = items.popleft()
-                request = item.request
-                if item.error is not None:
-                    self._put(application.refuse(request, item.error), item)
+                request, error = item.request, item.error
+                if item.incoming is not None:
+                    item.incoming.begin(request)
+                    error = item.incoming.error
+                if error is not None:
+                    self._put(application.refuse(request, error), item)
                 elif application.takes_time(request):
                     self._submit(item)
                 else:

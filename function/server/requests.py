@@ -2,7 +2,7 @@
 
 Sans-I/O: ``feed`` takes what arrived, ``items`` has what is whole. A request that breaks the
 protocol or a limit becomes the error to answer, after which nothing more is read. One that streams
-is an item as soon as its head is whole, and its body is taken part by part.
+is an item as soon as its body begins, which is then taken part by part.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class Incoming:
         self.error: ServiceError | None = None
         """Why it broke off."""
 
+    def begin(self, request: Request) -> None:
+        """Give the request what has come by now."""
+        request.body += self.take()
+        request.is_whole = self.is_whole
+
     def take(self) -> bytes:
         """What has come and was not taken yet."""
         part, self.parts = b"".join(self.parts), []
@@ -86,6 +91,7 @@ class RequestReader:
         "_head_bytes",
         "_headers",
         "_incoming",
+        "_is_begun",
         "_is_upgrade",
         "_limit",
         "_parser",
@@ -111,6 +117,7 @@ class RequestReader:
         self._url = b""
         self._body: list[bytes] = []
         self._incoming: Incoming | None = None
+        self._is_begun = False  # of a body that streams the first part has come
         self._error: ServiceError | None = None
         self._is_upgrade = False  # a request with a body that offers another protocol
         self._rest = b""
@@ -207,7 +214,7 @@ class RequestReader:
         self._error = None
         self.in_message = self.in_body = self.wants_continue = False
         self.is_done = True
-        if self._incoming is not None:
+        if self._incoming is not None and self._is_begun:
             self._incoming.error = error
             return
         self._body = []
@@ -258,14 +265,15 @@ class RequestReader:
                 self._error = ExpectationFailed("The one expectation met here is 100-continue.")
         if streams and self._error is None:
             self.expected_bytes = 0
-            self._incoming = Incoming()
-            self._append(self._incoming)
+            self._incoming, self._is_begun = Incoming(), self.wants_continue
+            if self._is_begun:
+                self._append(self._incoming)
 
     def on_body(self, part: bytes) -> None:
         self.wants_continue = False
         self.body_bytes += len(part)
         if self._incoming is not None:
-            self._incoming.parts.append(part)
+            self._take_part(self._incoming, part)
         elif self.body_bytes > self._limit:
             self._error = BodyTooLarge(self._limit)
             self._body = []
@@ -278,6 +286,8 @@ class RequestReader:
             return
         parser = self._parser
         if self._incoming is not None:
+            if not self._is_begun:
+                self._append(self._incoming)
             self._incoming.is_whole = True
             self._incoming = None
             self.is_done = not parser.should_keep_alive()
@@ -292,6 +302,13 @@ class RequestReader:
         if content_type == "application/json" or parser.should_upgrade():
             return False
         return parser.get_http_version() in ("1.0", "1.1") and self._streams(self._request())
+
+    def _take_part(self, incoming: Incoming, part: bytes) -> None:
+        if self._is_begun:
+            incoming.parts.append(part)
+        else:
+            self._is_begun, self._body = True, [part]
+            self._append(incoming)
 
     def _append(self, incoming: Incoming | None = None) -> None:
         """The request is one to be answered."""

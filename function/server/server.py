@@ -32,8 +32,6 @@ ACCEPTING_SECONDS = 1.0
 LEAST_IDLE_SECONDS = 1.0
 # Predictions between two looks at who else has something to say: a probe waits no longer than this.
 QUICK_SECONDS = 0.02
-# And on answers that stream.
-SLICES_SECONDS = 0.001
 # Who waits for longer may have given up, and is asked before the work is done.
 PATIENCE_SECONDS = 0.1
 MOST_CHECKED_AT_ONCE = 64
@@ -239,14 +237,11 @@ class Server:
                 return
 
     def _go_on_streaming(self) -> None:
-        """Answer a part or so of what streams: whoever asks for less has been served before."""
-        slices, until = self._slices, self.now + SLICES_SECONDS
-        while slices:
-            job = slices.popleft()
-            if job.stream is not None and not job.connection.is_closed:
-                self._finish(job, job.stream.work())
-            if monotonic() > until:
-                return
+        """Answer a part of what streams: whoever asks for less has been served before, and is asked
+        for before the next."""
+        job = self._slices.popleft() if self._slices else None
+        if job is not None and job.stream is not None and not job.connection.is_closed:
+            self._finish(job, job.stream.work())
 
     def _tick(self) -> None:
         self._unchecked = list(self._connections)
