@@ -329,7 +329,9 @@ static PyObject *Index_sums(Index *self, PyObject *arguments)
 static PyObject *Index_columns(Index *self, PyObject *text)
 {
     Py_ssize_t count;
+    uint64_t met = self->met, unknown = self->unknown;
     uint32_t *found = rows_of_text(self, text, &count);
+    self->met = met, self->unknown = unknown; /* sums has counted them */
     if (found == NULL) return NULL;
     PyObject *columns = PyList_New(count);
     for (Py_ssize_t at = 0; columns != NULL && at < count; at++) {

@@ -70,6 +70,15 @@ class NativeVocabulary:
         """As TermVocabulary.rows_in, of each row the column alone."""
         return self._index.columns(self._words(text))
 
+    def column_of(self, term: str) -> int | None:
+        """As TermVocabulary.column_of."""
+        columns, words = self._index.columns, term.split(" ")
+        found = columns(term)
+        for word in words if len(words) == 2 else ():
+            for column in columns(word):  # a pair's words are met with it
+                found.remove(column)
+        return found[0] if found else None
+
     def terms_met(self) -> tuple[int, int]:
         """As TermVocabulary.terms_met."""
         return self._index.terms_met()

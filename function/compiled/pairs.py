@@ -16,7 +16,7 @@ from operator import sub
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec, Splitter, build_splitter
-from function.compiled.rows import RowLayout
+from function.compiled.rows import COLUMN_MASK, RowLayout
 
 _ONE_OR_TWO_WORDS = re.compile(r"\w+(?: \w+)?").fullmatch
 _row_under = dict.__getitem__
@@ -81,6 +81,16 @@ class PairVocabulary:
         rows = [node[None] for node in nodes]
         rows += [_pair_row(*pair) for pair in pairwise(nodes) if pair[1] in pair[0]]
         return [*filter(None, rows)]
+
+    def column_of(self, term: str) -> int | None:
+        """As TermVocabulary.column_of."""
+        first, _, second = term.partition(" ")
+        node = self._words.get(first) or self._unknown
+        follower = (self._words.get(second) or self._unknown) if second else None
+        if follower not in node:
+            return None
+        row = node[None] if follower is None else _pair_row(node, follower)
+        return row & COLUMN_MASK if row else None
 
     def _find(self, words: Iterable[str | None]) -> list[Node]:
         """Return the words' nodes, with an end before the first."""

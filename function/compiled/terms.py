@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec, build_analyzer
-from function.compiled.rows import RowLayout
+from function.compiled.rows import COLUMN_MASK, RowLayout
 
 
 class TermVocabulary:
@@ -41,6 +41,11 @@ class TermVocabulary:
     def rows_in(self, text: str) -> list[int]:
         """Return the rows of a text's known terms, repeats included, in any order."""
         return [*filter(None, map(self._rows.get, self._analyze(text)))]
+
+    def column_of(self, term: str) -> int | None:
+        """Return the column of one of the analyzer's terms; None where it is not known."""
+        row = self._rows.get(term)
+        return None if row is None else row & COLUMN_MASK
 
     def terms_met(self) -> tuple[int, int]:
         """Return how many terms the texts have had so far, repeats included, and how many of these
