@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEAVES = {"errors", "settings", "telemetry", "security", "predictor"}
+LEAVES = {"errors", "settings", "telemetry", "security", "predictor", "explanation"}
 MAY_IMPORT = {
     "errors": set(),
     "predictor": set(),
+    "explanation": set(),
     "security": {"errors"},
     "variables": {"errors"},
     "settings": {"variables", "errors", "security"},
     "telemetry": {"settings", "security", "errors"},
-    "compiled": {"predictor", "errors"},
+    "compiled": {"predictor", "explanation", "errors"},
     "compiler": {"compiled", "predictor", "errors"},
     "registry": {"compiled"} | LEAVES,
     "originals": {"compiler", "compiled"} | LEAVES,

@@ -42,7 +42,7 @@ def build_calibrated(
 
 def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Probabilities:
     start, stop = member["columns"]
-    calibrators = [_build_calibrator(calibrator) for calibrator in member["calibrators"]]
+    calibrators = [build_calibrator(calibrator) for calibrator in member["calibrators"]]
     naive_bayes = {"naive_bayes": True, "decision": False}[member["response"]]
     wanted = 1 if classes == 2 else classes
     taken = classes if naive_bayes else wanted
@@ -71,7 +71,8 @@ def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Proba
     return binary if classes == 2 else one_vs_rest
 
 
-def _build_calibrator(spec: Mapping[str, Any]) -> Calibrate:
+def build_calibrator(spec: Mapping[str, Any]) -> Calibrate:
+    """Return what makes a response a probability; ValueError for what is no calibrator."""
     if spec["kind"] == "sigmoid":
         a, b = spec["a"], spec["b"]
         if not (is_number(a) and is_number(b)):
