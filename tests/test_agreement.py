@@ -6,15 +6,17 @@ import pytest
 
 from function.compiler.compiler import translate
 from function.compiler.verify import Agreement, compare
+from tests import explanations
 from tests.conftest import without_native
 from tests.fitted_models import COMBINATIONS, VECTORIZERS, fit, original, texts_for
 
 TEXTS_EACH = 80
+EXPLAINED_EACH = 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("vectorizer", VECTORIZERS)
-def test_all_answers_are_scikit_learns(vectorizer: str) -> None:
+def test_all_answers_and_explanations_are_scikit_learns(vectorizer: str) -> None:
     found = Agreement(0, 0, 0.0)
     asked = [place for place, it in enumerate(COMBINATIONS) if it.vectorizer == vectorizer]
     for place in asked:
@@ -28,6 +30,8 @@ def test_all_answers_are_scikit_learns(vectorizer: str) -> None:
         for predictor in predictors:
             part = compare(predictor, lambda texts, answers=answers: answers, texts)
             assert part.problem is None, (COMBINATIONS[place], predictor.native, part)
+            for text in texts[-EXPLAINED_EACH:]:
+                explanations.check(model, predictor, text)
         found += part
     print(f"{found.texts} texts, largest difference {found.largest_difference:.3g}")
     assert found.texts == TEXTS_EACH * len(asked)

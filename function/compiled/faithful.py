@@ -16,12 +16,15 @@ Feature = tuple[float, tuple[float, ...]]
 """A term's value, beside its row of the table."""
 
 
-def build_features(vectorizer: Vectorizer, scores: int) -> Callable[[str], list[Feature]]:
-    """Return the function from a text to its line of the document-term matrix: the value of each
-    known term beside its row, columns ascending."""
+def build_features(
+    vectorizer: Vectorizer, scores: int, binarize: float | None = None
+) -> Callable[[str], dict[int, Feature]]:
+    """Return the function from a text to its line of the document-term matrix: by column,
+    ascending, the value of each known term beside its row. With `binarize` the values are 1.0 where
+    they are above it, else 0.0."""
     rows_in, layout = vectorizer.vocabulary.rows_in, table_layout(scores)
 
-    def features(text: str) -> list[Feature]:
+    def features(text: str) -> dict[int, Feature]:
         counts: dict[int, int] = {}
         for column in sorted([row & COLUMN_MASK for row in rows_in(text)]):
             counts[column] = counts.get(column, 0) + 1
@@ -31,7 +34,10 @@ def build_features(vectorizer: Vectorizer, scores: int) -> Callable[[str], list[
             for count, row in zip(counts.values(), rows, strict=True)
         ]
         length, scale = _length(vectorizer.norm, values), vectorizer.scale
-        return [(value / length * scale, row) for value, row in zip(values, rows, strict=True)]
+        values = [value / length * scale for value in values]
+        if binarize is not None:
+            values = [float(value > binarize) for value in values]
+        return dict(zip(counts, zip(values, rows, strict=True), strict=True))
 
     return features
 

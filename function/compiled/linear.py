@@ -9,8 +9,9 @@ times the time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from operator import add
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from function.compiled.decision import build_decision
 from function.compiled.faithful import add_up, build_features
@@ -18,6 +19,10 @@ from function.compiled.native import NativeVocabulary
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.predictor import Answer
+
+if TYPE_CHECKING:
+    from function.compiled.explain import Explainer
+    from function.explanation import Explanation
 
 MARGIN = 1e-9
 """Scores (or calibrated probabilities) closer than this are settled the faithful way."""
@@ -50,7 +55,8 @@ class LinearPredictor:
         self.multilabel = self.decision.get("kind") == "multilabel"
         self.binarize = binarize
         self._decide = build_decision(decision, labels, len(self.intercepts))
-        self._features = [build_features(part, len(self.intercepts)) for part in self.vectorizers]
+        scores = len(self.intercepts)
+        self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
         self._score = self._build_score()
         self.quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
 
@@ -83,10 +89,21 @@ class LinearPredictor:
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""
-        found = [pair for features in self._features for pair in features(text)]
-        if self.binarize is not None:
-            found = [(1.0, row) for value, row in found if value > self.binarize]
+        found = [pair for features in self._features for pair in features(text).values()]
         return add_up(found, self.intercepts)
+
+    def explain(self, text: str, answer: Answer, label: str | None = None) -> Explanation:
+        """Say which terms of the text make its score for the label, by default the answer's own:
+        where that is of several labels, the one with the highest score. ValueError for a label
+        that the model does not have."""
+        return self._explainer.explain(text, answer, label)
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        from function.compiled.explain import Explainer
+
+        parts = [*zip(self.vectorizers, self._features, strict=True)]
+        return Explainer(self.labels or (), parts, self.intercepts, self.decision)
 
     def _decide_faithfully(self, text: str) -> Answer:
         answer = self._decide(self.faithful_scores(text), -1.0)

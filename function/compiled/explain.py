@@ -1,0 +1,83 @@
+"""Why a text has its score: what each of its terms adds to it.
+
+A linear model's score is an intercept and, for each term, its value times its weight: these are the
+contributions, and nothing is estimated. They are taken from the faithful way's numbers; where in
+the text they come from is for spans.py to say, and how the score becomes a probability for
+links.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from function.compiled.faithful import Feature, add_up
+from function.compiled.links import Mix, link, mixed, mixes
+from function.compiled.spans import build_finder
+from function.compiled.vectorizer import Vectorizer
+from function.explanation import Explanation, Term, Unknown
+from function.predictor import Answer
+
+Features = Callable[[str], Mapping[int, Feature]]
+"""As faithful.build_features has it."""
+
+
+class Explainer:
+    """Explains a compiled model's answers. Safe to share between threads."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        parts: Sequence[tuple[Vectorizer, Features]],
+        intercepts: Sequence[float],
+        decision: Mapping[str, Any],
+    ) -> None:
+        self._labels = tuple(labels)
+        self._parts = [
+            (vectorizer, features, build_finder(vectorizer.analyzer))
+            for vectorizer, features in parts
+        ]
+        self._intercepts = intercepts
+        self._decision = decision
+        self._mixes = mixes(decision, len(self._labels), len(intercepts))
+
+    def explain(self, text: str, answer: Answer, label: str | None) -> Explanation:
+        """As LinearPredictor.explain."""
+        values = [features(text) for _, features, _ in self._parts]
+        rows = add_up([pair for found in values for pair in found.values()], self._intercepts)
+        place = self._place_of(answer.label if label is None else label, rows)
+        mix = self._mixes[place]
+        terms, unknown = self._terms(text, values, mix)
+        terms.sort(key=lambda term: abs(term.contribution), reverse=True)
+        probability = None if answer.scores is None else answer.scores[place]
+        return Explanation(
+            self._labels[place],
+            mixed(mix, rows),
+            mixed(mix, self._intercepts),
+            terms,
+            unknown,
+            link(self._decision, self._labels, place, rows, probability),
+        )
+
+    def _place_of(self, label: str | None, rows: Sequence[float]) -> int:
+        if label is not None:
+            return self._labels.index(label)
+        scores = [mixed(mix, rows) for mix in self._mixes]
+        return scores.index(max(scores))
+
+    def _terms(
+        self, text: str, values: Sequence[Mapping[int, Feature]], mix: Mix
+    ) -> tuple[list[Term], list[Unknown]]:
+        terms, unknown = list[Term](), list[Unknown]()
+        for position, (vectorizer, _, find) in enumerate(self._parts):
+            whose = position if len(self._parts) > 1 else None
+            for term, spans in find(text).items():
+                column = vectorizer.vocabulary.column_of(term)
+                if column is None:
+                    unknown.append(Unknown(term, spans, whose))
+                    continue
+                value, (_, *weights) = values[position][column]
+                weight = mixed(mix, weights)
+                contribution = value * weight + 0.0  # no -0.0
+                terms.append(Term(term, value, weight, contribution, spans, whose))
+        return terms, unknown

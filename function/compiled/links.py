@@ -1,0 +1,119 @@
+"""How a label's score becomes its probability, spelled out as JSON.
+
+A link is `{"kind", "scores": {label: score}, ..., "probability"}`:
+
+| kind | the probability of the label | and besides |
+|---|---|---|
+| none | there is none | |
+| constant | 1, of the only label | |
+| sigmoid | 1 / (1 + exp(-score)) | |
+| clipped | (min(max(score, -1), 1) + 1) / 2 | |
+| softmax | exp(score) / the sum of exp of all scores | |
+| one-vs-rest normalised | its share / the sum of the shares | `each`, `shares` |
+| calibrated | the mean of what the members give | `members` |
+
+Of one-vs-rest, `each` (`sigmoid` or `clipped`) made the `shares` of the scores; where all are 0 the
+probability is as the model has it, 0 or the same for all.
+
+A calibrated model's scores are the means of its members'. A member is `{"scores", "response",
+"calibrators", "calibrated", "probability"}`: its own scores, taken as they are (`response` is
+`score`) or as their softmax, each put through its label's calibrator, are `calibrated`; a label's
+share of their sum is the member's `probability`. A `sigmoid` calibrator is 1 / (1 + exp(a *
+response + b)); an `isotonic` one interpolates between steps, which are too many to be told. Of two
+labels the second alone is calibrated, the first has the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from function.compiled.calibration import build_calibrator
+from function.compiled.probabilities import clipped, joint_to_probabilities, logistic
+
+Mix = Sequence[tuple[int, float]]
+"""Which of a model's scores one label's is made of, and how much of each."""
+_EACH = {"logistic": ("sigmoid", logistic), "clipped": ("clipped", clipped)}
+
+
+def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
+    """Return what each label's score is made of: of a calibrated model, the members' mean."""
+    columns = [member["columns"] for member in decision.get("members", ())] or [(0, scores)]
+    own = [_rows_of_labels(start, stop, classes) for start, stop in columns]
+    return [[(row, sign / len(own)) for row, sign in mix] for mix in zip(*own, strict=True)]
+
+
+def mixed(mix: Mix, rows: Sequence[float]) -> float:
+    """Return the label's score, or its weight, of those of the model."""
+    return sum([share * rows[row] for row, share in mix])
+
+
+def link(
+    decision: Mapping[str, Any],
+    labels: Sequence[str],
+    place: int,
+    rows: Sequence[float],
+    probability: float | None,
+) -> dict[str, Any]:
+    """Return the link of the label at `place`, of which this is the probability, given the model's
+    scores."""
+    own = [mixed(mix, rows) for mix in mixes(decision, len(labels), len(rows))]
+    kind, more = _spelled_out(decision, labels, place, rows)
+    scores = dict(zip(labels, own, strict=True))
+    return {"kind": kind, "scores": scores, **more, "probability": probability}
+
+
+def _rows_of_labels(start: int, stop: int, classes: int) -> Mix:
+    """The one score of two labels is the second's, and minus that the first's."""
+    if stop - start == 1 and classes == 2:
+        return [(start, -1.0), (start, 1.0)]
+    return [(start + place, 1.0) for place in range(classes)]
+
+
+def _spelled_out(
+    decision: Mapping[str, Any], labels: Sequence[str], place: int, rows: Sequence[float]
+) -> tuple[str, dict[str, Any]]:
+    kind, of_each = decision["kind"], decision.get("link")
+    if kind == "calibrated":
+        members = [_member(member, labels, place, rows) for member in decision["members"]]
+        return "calibrated", {"members": members}
+    if kind in ("softmax", "naive_bayes"):
+        return "softmax", {}
+    if kind == "constant":
+        return "constant", {}
+    if of_each is None:
+        return "none", {}
+    name, share = _EACH[of_each]
+    if kind == "multilabel" or len(labels) == 2:
+        return name, {}
+    shares = dict(zip(labels, map(share, rows), strict=True))
+    return "one-vs-rest normalised", {"each": name, "shares": shares}
+
+
+def _member(
+    member: Mapping[str, Any], labels: Sequence[str], place: int, rows: Sequence[float]
+) -> dict[str, Any]:
+    start, stop = member["columns"]
+    scores = [sign * rows[row] for row, sign in _rows_of_labels(start, stop, len(labels))]
+    is_softmax = member["response"] == "naive_bayes"
+    responses = joint_to_probabilities(scores) if is_softmax else scores
+    calibrators = member["calibrators"]
+    calibrated_labels = labels[-len(calibrators) :]
+    shares = [
+        build_calibrator(calibrator)(response)
+        for calibrator, response in zip(calibrators, responses[-len(calibrators) :], strict=True)
+    ]
+    if len(labels) == 2:
+        shares = [1.0 - shares[0], shares[0]]
+    total = sum(shares)
+    return {
+        "scores": dict(zip(labels, scores, strict=True)),
+        "response": "softmax" if is_softmax else "score",
+        "calibrators": dict(zip(calibrated_labels, map(_told, calibrators), strict=True)),
+        "calibrated": dict(zip(labels, shares, strict=True)),
+        "probability": shares[place] / total if total else 1.0 / len(labels),
+    }
+
+
+def _told(calibrator: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: calibrator[name] for name in ("kind", "a", "b") if name in calibrator}
