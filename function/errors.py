@@ -142,6 +142,16 @@ class UnknownTransferCoding(ServiceError):
     status, title, slug = 501, "Not Implemented", "unknown-transfer-coding"
 
 
+class NotExplainable(ServiceError):
+    """A model that only gives answers; ``reason`` is why it is not compiled."""
+
+    status, title, slug = 501, "Not Implemented", "not-explainable"
+
+    def __init__(self, engine: str, reason: str | None) -> None:
+        told = f": {reason}" if reason else ""
+        super().__init__(f"Compiled models are explained; {engine} serves this one{told}.")
+
+
 class UnusableModel(ServiceError):
     """The model answers in no shape that can be read as one prediction per text."""
 

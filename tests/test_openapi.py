@@ -26,7 +26,8 @@ EVENT = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/shop", "ce-type":
 BODIES: dict[str, Any] = {
     "/": {"text": "lovely"},
     "/models/refresh": {},
-    "/predict": {"text": "lovely", "return_scores": True},
+    "/predict": {"text": "lovely", "return_scores": True, "explain": True},
+    "/explain": {"text": "lovely shop", "top": 1},
     "/predict_batch": {"texts": ["lovely", "awful"]},
     "/invocations": {"inputs": ["lovely"]},
     "/v2/repository/index": {},
@@ -97,6 +98,7 @@ def test_what_is_asked_and_answered_fits_the_schemas(
     [
         ("/predict", {"text": " "}),
         ("/predict", {"text": "a", "x": 1}),
+        ("/explain", {"text": "a", "top": -1}),
         ("/predict_batch", {"texts": []}),
         ("/invocations", {"inputs": []}),
         ("/v2/models/reviews/infer", {"inputs": []}),

@@ -21,7 +21,7 @@ LIMITS = {"max_text_length": 8, "max_batch_size": 3}
 special = st.sampled_from(["", " ", "\x00", "a" * 9, "\ud800"])
 texts = st.text(st.characters(codec=None), max_size=10) | special
 values = texts | st.none() | st.booleans() | st.integers() | st.lists(texts, max_size=4)
-extras = st.dictionaries(st.sampled_from(["return_scores", "other"]), values, max_size=1)
+extras = st.dictionaries(st.sampled_from(["return_scores", "explain", "other"]), values, max_size=2)
 
 
 @given(values, extras)
@@ -34,7 +34,7 @@ def test_predict_requests_are_judged_as_the_schema_judges(text: Any, extra: dict
             sentiment.parse_predict(json.dumps(payload).encode(), SETTINGS)
     else:
         read = sentiment.parse_predict(json.dumps(payload).encode(), SETTINGS)
-        assert read == (expected.text, expected.return_scores)
+        assert read == (expected.text, expected.return_scores, expected.explain)
 
 
 @given(st.lists(texts, max_size=4) | values, extras)

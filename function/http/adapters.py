@@ -1,4 +1,5 @@
-"""The operations of protocols that others made: MLflow's, KServe's, the Open Inference Protocol's.
+"""The operations that a start does without: explanations, lines, and the protocols that others
+made, MLflow's, KServe's, the Open Inference Protocol's.
 
 What they mean is in function/protocols; here they are asked of the service.
 """
@@ -15,7 +16,7 @@ from function.http.endpoints import Service
 from function.http.messages import Document, Request, Stream
 from function.http.negotiation import JSON
 from function.model.attempt import LoadedModel
-from function.protocols import inference_v2, kserve_v1, mlflow_scoring
+from function.protocols import inference_v2, kserve_v1, mlflow_scoring, sentiment
 
 OCTETS = "application/octet-stream"
 
@@ -36,6 +37,18 @@ def predict_lines(service: Service, request: Request) -> Stream:
     stream = LineStream(service, request)
     service.model()
     return stream
+
+
+def explain(service: Service, request: Request) -> str:
+    """Classify one text, and say what each of its terms adds to the score."""
+    from function.http.explaining import with_explanation
+    from function.protocols import explanations
+
+    asked = explanations.parse(request.body, service.settings)
+    model = service.model()
+    answer = service.predict(model, (asked.text,))[0]
+    rendered = sentiment.render_prediction(asked.text, answer, model.lineage.shown_version)
+    return with_explanation(rendered, model, asked.text, answer, asked.label, asked.top)
 
 
 def ping(service: Service, request: Request) -> Document:

@@ -15,6 +15,7 @@ from function.http.endpoints import Service
 from function.http.messages import Request
 from function.http.negotiation import accepts, window_bits_of
 from function.model.attempt import LoadedModel
+from function.predictor import Answer
 from function.protocols import sentiment
 from function.protocols.csv_lines import CsvLines
 from function.protocols.lines import (
@@ -132,20 +133,33 @@ class LineStream:
             # One text that the model cannot take is no reason to lose the others.
             return [self._answers(model, [line])[0] for line in lines]
         self._service.signals.metrics.predicted(answers)
-        version, labels = model.lineage.shown_version, model.predictor.labels
-        if not any(type(line) is not Asked or line.with_scores for line in lines):
+        if all(
+            type(line) is Asked and not (line.with_scores or line.is_explained) for line in lines
+        ):
             self._told += len(lines)
-            return sentiment.render_each(texts, answers, version)
+            return sentiment.render_each(texts, answers, model.lineage.shown_version)
         given = iter(answers)
-        found = []
-        for line in lines:
-            if isinstance(line, Asked):
-                self._told += 1
-                shown = labels if line.with_scores else None
-                found.append(sentiment.render_prediction(line.text, next(given), version, shown))
-            else:
-                found.append(self._error_line(line))
-        return found
+        return [
+            self._answer(model, line, next(given))
+            if isinstance(line, Asked)
+            else self._error_line(line)
+            for line in lines
+        ]
+
+    def _answer(self, model: LoadedModel, line: Asked, answer: Answer) -> str:
+        """A line of the answer, with what is asked for besides."""
+        shown = model.predictor.labels if line.with_scores else None
+        version = model.lineage.shown_version
+        rendered = sentiment.render_prediction(line.text, answer, version, shown)
+        if line.is_explained:
+            from function.http.explaining import with_explanation
+
+            try:
+                rendered = with_explanation(rendered, model, line.text, answer)
+            except ServiceError as error:
+                return self._error_line(error)
+        self._told += 1
+        return rendered
 
     def _told_of(self, exc: Exception) -> str:
         if not self._failed:  # once is enough

@@ -99,11 +99,16 @@ def ready(service: Service, request: Request) -> dict[str, Any]:
 
 def predict(service: Service, request: Request) -> str:
     """Classify one text."""
-    text, with_scores = sentiment.parse_predict(request.body, service.settings)
+    text, with_scores, is_explained = sentiment.parse_predict(request.body, service.settings)
     model = service.model()
     prediction = service.predict(model, (text,))[0]
     labels = model.predictor.labels if with_scores else None
-    return sentiment.render_prediction(text, prediction, model.lineage.shown_version, labels)
+    answer = sentiment.render_prediction(text, prediction, model.lineage.shown_version, labels)
+    if not is_explained:
+        return answer
+    from function.http.explaining import with_explanation
+
+    return with_explanation(answer, model, text, prediction)
 
 
 def predict_batch(service: Service, request: Request) -> str:

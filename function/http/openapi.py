@@ -28,6 +28,7 @@ _ERRORS = {
     415: "The body is announced as something that is not read here",
     422: "JSON, but not what is taken here; `errors` points at each fault",
     500: "The model's answer cannot be read",
+    501: "The model is not compiled, and cannot be explained",
     503: "The model is not there, or there is too much at once; see Retry-After",
 }
 _OF_BODIES = (400, 413, 415, 422)
@@ -67,7 +68,10 @@ def _operation(path: str, method: str, operation: Any, settings: Settings) -> Js
         "tags": [_TAGS.get(operation.dialect, "Service")],
         "responses": {
             "200": {"description": "Done", "content": shape.answer},
-            **{str(status): _reference("responses", str(status)) for status in _statuses(method)},
+            **{
+                str(status): _reference("responses", str(status))
+                for status in _statuses(method, shape.is_explained)
+            },
         },
     }
     if names := re.findall(r"{(\w+)}", path):
@@ -83,9 +87,10 @@ def _operation(path: str, method: str, operation: Any, settings: Settings) -> Js
     return found
 
 
-def _statuses(method: str) -> Iterator[int]:
+def _statuses(method: str, is_explained: bool) -> Iterator[int]:
     for status in _ERRORS:
-        if method == "POST" or status not in _OF_BODIES or status == 400:
+        is_of_body = status in _OF_BODIES and status != 400
+        if (method == "POST" or not is_of_body) and (is_explained or status != 501):
             yield status
 
 

@@ -23,6 +23,7 @@ class Operation(NamedTuple):
     have (security/access.py), where it must have one; ``dialect`` is the protocol of others in
     which an error has more members. Where the body is lines (protocols/lines.py) and there is
     ``of_lines``, that is meant instead; it ``streams``: the answer is made while the body arrives.
+    ``explains`` where that is what is asked: it takes several times as long as a prediction.
     """
 
     endpoint: Endpoint
@@ -36,10 +37,11 @@ class Operation(NamedTuple):
     dialect: str = ""
     streams: bool = False
     of_lines: Operation | None = None
+    explains: bool = False
 
 
 def _adapter(name: str) -> Endpoint:
-    """One of adapters.py, which a start does without until somebody speaks its protocol."""
+    """One of adapters.py, which a start does without until somebody asks for it."""
 
     def endpoint(service: Service, request: Request) -> Body:
         from function.http import adapters
@@ -102,6 +104,11 @@ ROUTES: dict[str, dict[str, Operation]] = {
             "Classify several texts, or lines of any number",
             of_lines=_LINES,
             **_ASKS,
+        )
+    },
+    "/explain": {
+        "POST": Operation(
+            _adapter("explain"), "Classify one text, and say why", explains=True, **_ASKS
         )
     },
     "/invocations": {

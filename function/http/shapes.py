@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from function.http import explanation_shapes
+from function.http.json_schema import (
+    NULLABLE_TEXT,
+    PROBABILITY,
+    TEXT,
+    Json,
+    closed,
+    list_of,
+    object_of,
+)
 from function.http.negotiation import JSON
 from function.protocols.lines import CSV, NDJSON
 from function.settings import Settings
 
-Json = dict[str, Any]
 OCTETS = "application/octet-stream"
 _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # as str.isspace has it, which knows more than JSON Schema
-_TEXT = {"type": "string"}
-_NULLABLE_TEXT = {"type": ["string", "null"]}
-_NUMBER = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 
 
 class Shape(NamedTuple):
@@ -22,6 +28,8 @@ class Shape(NamedTuple):
     answer: Json
     body: Json | None = None
     is_body_needed: bool = True
+    is_explained: bool = False
+    """Whether it is asked of models that cannot be explained, too (501)."""
 
 
 def _json(schema: Json, example: Any = None) -> Json:
@@ -32,17 +40,9 @@ def _named(name: str, example: Any = None) -> Json:
     return _json({"$ref": f"#/components/schemas/{name}"}, example)
 
 
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _list(of: Json) -> Json:
-    return {"type": "array", "items": of}
-
-
-_READY = _json(_object(ready={"type": "boolean"}), {"ready": True})
+_READY = _json(object_of(ready={"type": "boolean"}), {"ready": True})
 _MODEL_READY = _json(
-    _object(name=_TEXT, ready={"type": "boolean"}), {"name": "reviews", "ready": True}
+    object_of(name=TEXT, ready={"type": "boolean"}), {"name": "reviews", "ready": True}
 )
 _INFERENCE = {
     "inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["Terrible service"]}]
@@ -55,10 +55,10 @@ _INFER = Shape(
 
 def _events(data: Json) -> Json:
     """In binary mode the data alone, in the other two events that hold it."""
-    event = _object(specversion={"const": "1.0"}, id=_ID, source=_ID, type=_ID, data=data)
+    event = object_of(specversion={"const": "1.0"}, id=_ID, source=_ID, type=_ID, data=data)
     return _json(data) | {
         "application/cloudevents+json": {"schema": event},
-        "application/cloudevents-batch+json": {"schema": {**_list(event), "maxItems": 100}},
+        "application/cloudevents-batch+json": {"schema": {**list_of(event), "maxItems": 100}},
     }
 
 
@@ -72,18 +72,25 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
     ("/", "POST"): Shape(_events({}), _events(_ASKED)),
     ("/health", "GET"): Shape(_named("Health")),
-    ("/health/live", "GET"): Shape(_json(_object(status={"const": "live"}))),
-    ("/health/ready", "GET"): Shape(_json(_object(status={"const": "ready"}))),
+    ("/health/live", "GET"): Shape(_json(object_of(status={"const": "live"}))),
+    ("/health/ready", "GET"): Shape(_json(object_of(status={"const": "ready"}))),
     ("/metrics", "GET"): Shape({"text/plain": {}, "application/openmetrics-text": {}}),
     ("/openapi.json", "GET"): Shape(_json({"type": "object"})),
     ("/models/info", "GET"): Shape(_named("ModelInfo")),
     ("/models/refresh", "POST"): Shape(_named("Refresh"), _json({}), is_body_needed=False),
     ("/predict", "POST"): Shape(
-        _named("Prediction"), _named("PredictRequest", {"text": "This product is amazing!"})
+        _named("Prediction"),
+        _named("PredictRequest", {"text": "This product is amazing!"}),
+        is_explained=True,
+    ),
+    ("/explain", "POST"): Shape(
+        _named("ExplainedPrediction"),
+        _named("ExplainRequest", {"text": "This product is amazing!", "top": 5}),
+        is_explained=True,
     ),
     ("/predict_batch", "POST"): Shape(
-        _json(_object(predictions=_list({"$ref": "#/components/schemas/Prediction"})))
-        | {NDJSON: {"schema": _TEXT}},
+        _json(object_of(predictions=list_of({"$ref": "#/components/schemas/Prediction"})))
+        | {NDJSON: {"schema": TEXT}},
         _named("BatchRequest", {"texts": ["Terrible service", "Just okay"]})
         | {
             NDJSON: {"schema": {"description": "PredictRequest, one a line; as many as there are"}},
@@ -97,11 +104,11 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ),
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),
-    ("/v2", "GET"): Shape(_json(_object(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)))),
-    ("/v2/health/live", "GET"): Shape(_json(_object(live={"type": "boolean"}), {"live": True})),
+    ("/v2", "GET"): Shape(_json(object_of(name=TEXT, version=TEXT, extensions=list_of(TEXT)))),
+    ("/v2/health/live", "GET"): Shape(_json(object_of(live={"type": "boolean"}), {"live": True})),
     ("/v2/health/ready", "GET"): Shape(_READY),
     ("/v2/repository/index", "POST"): Shape(
-        _json(_list(_object(name=_TEXT, version=_TEXT, state=_TEXT, reason=_TEXT))),
+        _json(list_of(object_of(name=TEXT, version=TEXT, state=TEXT, reason=TEXT))),
         _json({}),
         is_body_needed=False,
     ),
@@ -111,7 +118,7 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ("/v2/models/{model}/versions/{version}", "GET"): _METADATA,
     ("/v2/models/{model}/versions/{version}/ready", "GET"): Shape(_MODEL_READY),
     ("/v2/models/{model}/versions/{version}/infer", "POST"): _INFER,
-    ("/v1/models", "GET"): Shape(_json(_object(models=_list(_TEXT)), {"models": ["reviews"]})),
+    ("/v1/models", "GET"): Shape(_json(object_of(models=list_of(TEXT)), {"models": ["reviews"]})),
     ("/v1/models/{model}", "GET"): Shape(_MODEL_READY),
     ("/v1/models/{model}:predict", "POST"): Shape(
         _named("Scores"), _named("InstancesRequest", {"instances": ["Terrible service"]})
@@ -126,79 +133,76 @@ def schemas(settings: Settings) -> dict[str, Json]:
     row = {"type": "string", "maxLength": longest}
     texts = {"type": "array", "items": text, "minItems": 1, "maxItems": settings.max_batch_size}
     rows = {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_rows}
-    scores = {"type": "boolean", "default": False}
+    flag = {"type": "boolean", "default": False}
     return {
-        "PredictRequest": _closed({"text": text}, return_scores=scores),
-        "BatchRequest": _closed({"texts": texts}, return_scores=scores),
+        "PredictRequest": closed({"text": text}, return_scores=flag, explain=flag),
+        "BatchRequest": closed({"texts": texts}, return_scores=flag),
         "Prediction": _prediction(),
-        "Index": _object(
-            service_name=_TEXT,
-            version=_TEXT,
-            endpoints=_list(_object(method=_TEXT, path=_TEXT, summary=_TEXT)),
+        **explanation_shapes.schemas(text),
+        "Index": object_of(
+            service_name=TEXT,
+            version=TEXT,
+            endpoints=list_of(object_of(method=TEXT, path=TEXT, summary=TEXT)),
         ),
-        "Health": _object(
+        "Health": object_of(
             status={"enum": ["healthy", "loading", "unhealthy"]},
             model_loaded={"type": "boolean"},
             stale={"type": "boolean"},
             refused={"type": ["object", "null"]},
-            service_name=_TEXT,
-            version=_TEXT,
+            service_name=TEXT,
+            version=TEXT,
         ),
         "ModelInfo": _model_info(),
-        "Refresh": _object(
+        "Refresh": object_of(
             outcome={"enum": ["unchanged", "replaced", "refused", "under way", "fixed"]},
-            model_version=_NULLABLE_TEXT,
+            model_version=NULLABLE_TEXT,
             refused={"type": ["object", "null"]},
         ),
-        "Scores": _object(predictions=_list({"type": ["string", "array", "null"]})),
+        "Scores": object_of(predictions=list_of({"type": ["string", "array", "null"]})),
         "ScoringRequest": {
             "type": "object",
             "oneOf": [{"required": [name]} for name in _scoring(rows)],
             "properties": {**_scoring(rows), "params": {}},
         },
-        "InstancesRequest": _object(instances={**rows, "minItems": 0}),
+        "InstancesRequest": object_of(instances={**rows, "minItems": 0}),
         "InferenceRequest": _inference_request(rows),
         "InferenceResponse": _inference_response(),
-        "ModelMetadata": _object(
-            name=_TEXT,
-            versions=_list(_TEXT),
-            platform=_TEXT,
-            inputs=_list({"$ref": "#/components/schemas/TensorMetadata"}),
-            outputs=_list({"$ref": "#/components/schemas/TensorMetadata"}),
+        "ModelMetadata": object_of(
+            name=TEXT,
+            versions=list_of(TEXT),
+            platform=TEXT,
+            inputs=list_of({"$ref": "#/components/schemas/TensorMetadata"}),
+            outputs=list_of({"$ref": "#/components/schemas/TensorMetadata"}),
         ),
-        "TensorMetadata": _object(name=_TEXT, datatype=_TEXT, shape=_list({"type": "integer"})),
+        "TensorMetadata": object_of(name=TEXT, datatype=TEXT, shape=list_of({"type": "integer"})),
         "Problem": _problem(),
     }
 
 
-def _closed(needed: Json, **more: Json) -> Json:
-    found = _object(**needed)
-    return {**found, "properties": {**needed, **more}, "additionalProperties": False}
-
-
 def _prediction() -> Json:
-    found = _object(
-        text=_TEXT, sentiment=_NULLABLE_TEXT, confidence=_NUMBER, model_version=_NULLABLE_TEXT
+    found = object_of(
+        text=TEXT, sentiment=NULLABLE_TEXT, confidence=PROBABILITY, model_version=NULLABLE_TEXT
     )
     found["properties"] |= {
-        "labels": _list(_TEXT) | {"description": "Those that apply, of a multilabel model"},
+        "labels": list_of(TEXT) | {"description": "Those that apply, of a multilabel model"},
         "scores": {"type": "object", "additionalProperties": {"type": "number"}},
+        "explanation": {"$ref": "#/components/schemas/Explanation"},
     }
     return found
 
 
 def _model_info() -> Json:
-    found = _object(
-        model_name=_NULLABLE_TEXT,
-        version=_NULLABLE_TEXT,
-        run_id=_NULLABLE_TEXT,
-        model_uri=_TEXT,
-        stage=_NULLABLE_TEXT,
-        aliases=_list(_TEXT),
+    found = object_of(
+        model_name=NULLABLE_TEXT,
+        version=NULLABLE_TEXT,
+        run_id=NULLABLE_TEXT,
+        model_uri=TEXT,
+        stage=NULLABLE_TEXT,
+        aliases=list_of(TEXT),
         loaded_at={"type": "string", "format": "date-time"},
         engine={"enum": ["compiled", "sklearn", "pyfunc"]},
-        not_compiled=_NULLABLE_TEXT,
-        labels={"type": ["array", "null"], "items": _TEXT},
+        not_compiled=NULLABLE_TEXT,
+        labels={"type": ["array", "null"], "items": TEXT},
         multilabel={"type": "boolean"},
         stale={"type": "boolean"},
         refused={"type": ["object", "null"]},
@@ -211,53 +215,53 @@ def _scoring(rows: Json) -> Json:
     """MLflow's four ways to spell rows, in their simplest forms; more are taken."""
     row = rows["items"]
     several = {"type": "array", "minItems": 1}
-    frame = _object(columns=_list(_TEXT), data=_list({"type": "array"}))
+    frame = object_of(columns=list_of(TEXT), data=list_of({"type": "array"}))
     return {
         "dataframe_split": frame,
-        "dataframe_records": {**_list({"type": "object"}), "minItems": 1},
+        "dataframe_records": {**list_of({"type": "object"}), "minItems": 1},
         "inputs": {"anyOf": [rows, row, several, {"type": "object"}]},
         "instances": {"anyOf": [rows, row, several]},
     }
 
 
 def _inference_request(rows: Json) -> Json:
-    tensor = _object(
-        name=_TEXT, shape=_list({"type": "integer", "minimum": 0}), datatype=_TEXT, data=rows
+    tensor = object_of(
+        name=TEXT, shape=list_of({"type": "integer", "minimum": 0}), datatype=TEXT, data=rows
     )
     tensor["properties"]["parameters"] = {"type": "object"}
     tensor["required"] = ["name", "shape", "datatype"]
-    output = {**_object(name=_TEXT)}
+    output = {**object_of(name=TEXT)}
     output["properties"]["parameters"] = {"type": "object"}
-    found = _object(inputs={**_list(tensor), "minItems": 1})
+    found = object_of(inputs={**list_of(tensor), "minItems": 1})
     found["properties"] |= {
-        "id": _TEXT,
-        "outputs": _list(output),
+        "id": TEXT,
+        "outputs": list_of(output),
         "parameters": {"type": "object"},
     }
     return found
 
 
 def _inference_response() -> Json:
-    tensor = _object(name=_TEXT, datatype=_TEXT, shape=_list({"type": "integer"}))
+    tensor = object_of(name=TEXT, datatype=TEXT, shape=list_of({"type": "integer"}))
     tensor["properties"] |= {"data": {"type": "array"}, "parameters": {"type": "object"}}
-    found = _object(model_name=_TEXT, model_version=_TEXT, outputs=_list(tensor))
-    found["properties"]["id"] = _TEXT
+    found = object_of(model_name=TEXT, model_version=TEXT, outputs=list_of(tensor))
+    found["properties"]["id"] = TEXT
     return found
 
 
 def _problem() -> Json:
     """RFC 9457, with what is added to it here."""
-    found = _object(
+    found = object_of(
         type={"type": "string", "format": "uri"},
-        title=_TEXT,
+        title=TEXT,
         status={"type": "integer"},
-        detail=_TEXT,
-        request_id=_TEXT,
+        detail=TEXT,
+        request_id=TEXT,
     )
     found["properties"] |= {
-        "errors": _list(_object(pointer=_TEXT, detail=_TEXT)),
-        "error": _TEXT,
-        "error_code": _TEXT,
-        "message": _TEXT,
+        "errors": list_of(object_of(pointer=TEXT, detail=TEXT)),
+        "error": TEXT,
+        "error_code": TEXT,
+        "message": TEXT,
     }
     return found

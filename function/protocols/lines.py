@@ -26,6 +26,7 @@ class Asked(NamedTuple):
 
     text: str
     with_scores: bool = False
+    is_explained: bool = False
 
 
 Line = Asked | ServiceError

@@ -1,6 +1,6 @@
 """NDJSON: each line a body of ``/predict``, and answered as that is, or told why not.
 
-    {"text": "...", "return_scores": false}                       as /predict takes it
+    {"text": "...", "return_scores": false, "explain": false}     as /predict takes it
     {"text", "sentiment", "confidence", "model_version"}          its line of the answer
     {"line": 3, "error": {"type", "title", "status", "detail"}}   or why there is none
 

@@ -63,6 +63,15 @@ class PredictRequest(_Schema):
 
     text: Text = Field(examples=["This product is amazing!"])
     return_scores: bool = Field(False, description="Also return the probability of each label.")
+    explain: bool = Field(False, description="Also return what each term adds to the score.")
+
+
+class ExplainRequest(_Schema):
+    """One text to classify, and for one label what each term adds to its score."""
+
+    text: Text = Field(examples=["This product is amazing!"])
+    label: str | None = Field(None, description="Of the model's; by default the predicted one.")
+    top: int | None = Field(None, ge=0, description="How many terms to list; by default all.")
 
 
 class BatchRequest(_Schema):

@@ -4,7 +4,8 @@
     {"text", "sentiment", "confidence", "labels", "model_version"}   several: the first two null
 
 With ``"return_scores": true`` also ``scores``, label to probability, where the model has any. Those
-of one label sum to 1; those of several are each label's own.
+of one label sum to 1; those of several are each label's own. With ``"explain": true`` one text's
+answer also has ``explanation`` (explanations.py).
 
 A request that is plainly right is read by hand, because importing pydantic costs a cold start a
 tenth of a second and a request 10 µs. Everything else goes to the schemas, which alone say what
@@ -82,20 +83,20 @@ def _weight(text: bytes) -> int:
     return text.count(b",") + _CONTAINER_WEIGHT * (text.count(b"{") + text.count(b"["))
 
 
-def parse_predict(body: bytes, settings: Settings) -> tuple[str, bool]:
-    """A ``/predict`` body -> its text and whether scores are asked for.
+def parse_predict(body: bytes, settings: Settings) -> tuple[str, bool, bool]:
+    """A ``/predict`` body -> its text, whether scores are asked for, and whether an explanation.
 
     Raises MalformedRequest (400) or InvalidInput (422).
     """
     payload = parse_json(body, settings)
     if type(payload) is dict and len(payload) == 1:
         text = payload.get("text")
-        if _is_plain_text(text, settings.max_text_length):
-            return text, False
+        if is_plain_text(text, settings.max_text_length):
+            return text, False, False
     from function.protocols.schemas import PredictRequest
 
-    request = _validated(PredictRequest, payload, settings)
-    return request.text, request.return_scores
+    request = validated(PredictRequest, payload, settings)
+    return request.text, request.return_scores, request.explain
 
 
 def parse_batch(body: bytes, settings: Settings) -> tuple[list[str], bool]:
@@ -108,11 +109,11 @@ def parse_batch(body: bytes, settings: Settings) -> tuple[list[str], bool]:
         texts = payload.get("texts")
         if type(texts) is list and 0 < len(texts) <= settings.max_batch_size:
             longest = settings.max_text_length
-            if all(_is_plain_text(text, longest) for text in texts):
+            if all(is_plain_text(text, longest) for text in texts):
                 return texts, False
     from function.protocols.schemas import BatchRequest
 
-    request = _validated(BatchRequest, payload, settings)
+    request = validated(BatchRequest, payload, settings)
     return request.texts, request.return_scores
 
 
@@ -182,7 +183,8 @@ def _scores(labels: tuple[str, ...] | None, scores: tuple[float, ...] | None) ->
     return f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
 
 
-def _is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
+def is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
+    """Whether it is a text as the schemas take it."""
     if type(text) is not str or not 0 < len(text) <= longest or text.isspace():
         return False
     return text.isascii() or _is_encodable(text)
@@ -197,7 +199,8 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _validated(schema: type[Schema], payload: Any, settings: Settings) -> Schema:
+def validated(schema: type[Schema], payload: Any, settings: Settings) -> Schema:
+    """The payload as the schema reads it; raises InvalidInput (422) with what is wrong."""
     from pydantic import ValidationError
 
     if isinstance(payload, dict) and len(payload) > _MOST_FIELDS:
