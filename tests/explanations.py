@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from math import exp
 from typing import Any, NamedTuple
 
@@ -77,6 +78,7 @@ def selection_of(step: Any) -> Any:
     return np.ones(sum(len(leaf.vocabulary_) for leaf in leaves(step)), bool)
 
 
+@lru_cache(maxsize=1)
 def columns_of(step: Any) -> list[dict[str, int | None]]:
     """By vectorizer, the column in which a term reaches the classifier, None where it does not."""
     selection, start, found = selection_of(step), 0, []
