@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from function.compiled.linear import LinearPredictor
 from function.explanation import Explanation
@@ -114,7 +114,7 @@ def _check_terms(model: Any, explanation: Explanation, text: str) -> None:
     vectorizer, classifier = model.steps[0][1], model.steps[-1][1]
     place = [str(label) for label in classifier.classes_].index(explanation.label)
     weights, intercept, threshold = linear_of(classifier, place)
-    given = model[:-1].transform(as_input(model, [text])).toarray()[0]
+    given = _features(vectorizer, text).toarray()[0]
     if threshold is not None:
         given = (given > threshold).astype(float)
     assert explanation.intercept == pytest.approx(intercept, rel=1e-12, abs=1e-12)
@@ -140,11 +140,17 @@ def _check_terms(model: Any, explanation: Explanation, text: str) -> None:
         assert terms.get(position, set()) | unknown == set(leaf.build_analyzer()(text))
 
 
+@lru_cache(maxsize=4)
+def _features(vectorizer: Any, text: str) -> Any:
+    steps = make_pipeline(vectorizer)
+    return steps.transform(as_input(steps, [text]))
+
+
 def _decision_of(model: Any, text: str, label: str) -> float | None:
     """What scikit-learn itself says, where it says it."""
     classifier = model[-1]
     place = [*classifier.classes_].index(label)
-    given = model[:-1].transform(as_input(model, [text]))
+    given = _features(model.steps[0][1], text)
     if hasattr(classifier, "decision_function"):
         scores = np.atleast_1d(classifier.decision_function(given)[0])
         return float(scores[place] if len(scores) > 1 else scores[0] * (1, -1)[place == 0])
