@@ -128,10 +128,3 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
     for target in ("run", "test"):
         assert f"make {target}" in README
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-
-
-def test_the_demo_accuracy_shown_is_what_training_reports(demo_folder: Path) -> None:
-    output = (demo_folder / "demo.log").read_text()
-    reported = float(re.search(r"accuracy (0\.\d+)", output)[1])  # type: ignore[index]
-    shown = float(re.search(r"Cross-validated accuracy.*?([\d.]+) %", README)[1])  # type: ignore[index]
-    assert shown == pytest.approx(100 * reported, abs=1)
