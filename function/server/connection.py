@@ -189,14 +189,16 @@ class Connection:
 
     def read(self) -> None:
         """Take what has arrived, and see what can be answered."""
+        server, reader = self._server, self._reader
+        most = LARGE_READ_BYTES if self.reserved_bytes else READ_BYTES
         try:
-            data = self._socket.recv(LARGE_READ_BYTES if self.reserved_bytes else READ_BYTES)
+            size = self._socket.recv_into(server.buffer, most)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.close()
             return
-        server, reader = self._server, self._reader
+        data = bytes(server.buffer[:size])
         self._since = server.now
         if not data:
             reader.end()
