@@ -84,7 +84,7 @@ def model_ready(service: Service, request: Request) -> dict[str, Any]:
 def v2_infer(service: Service, request: Request) -> str | Document:
     """Inference."""
     model = _named(service, request)
-    asked = inference_v2.parse(request.body, request.headers, service.settings)
+    asked = inference_v2.parse(request.body, request.headers, _text_column(model), service.settings)
     answers = service.predict(model, asked.texts)
     content, json_size = inference_v2.render(
         asked, answers, _name(model), model.lineage.shown_version, model.predictor.labels

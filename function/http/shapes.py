@@ -121,6 +121,7 @@ def schemas(settings: Settings) -> dict[str, Json]:
         "BatchRequest": _closed({"texts": texts}, return_scores=scores),
         "Prediction": _prediction(),
         "Index": _object(
+            status={"const": "alive"},
             service_name=_TEXT,
             version=_TEXT,
             endpoints=_list(_object(method=_TEXT, path=_TEXT, summary=_TEXT)),
