@@ -29,6 +29,12 @@ def invocations(service: Service, request: Request) -> str:
     return mlflow_scoring.render(service.predict(model, texts), _classes(model))
 
 
+def named_invocations(service: Service, request: Request) -> str:
+    """The same under the model's name, where ``mlflow.deployments`` asks."""
+    _named(service, request)
+    return invocations(service, request)
+
+
 def predict_lines(service: Service, request: Request) -> Stream:
     """Classify lines of any number, while they arrive."""
     from function.http.bulk import LineStream

@@ -56,6 +56,11 @@ _EVENT = _json({}) | {
     "application/cloudevents-batch+json": {"schema": {"type": "array"}},
 }
 _METADATA = Shape(_named("ModelMetadata"))
+_SCORING = Shape(
+    _named("Scores"),
+    _named("ScoringRequest", {"inputs": ["Terrible service"]})
+    | {CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"}},
+)
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
@@ -79,11 +84,8 @@ SHAPES: dict[tuple[str, str], Shape] = {
             CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"},
         },
     ),
-    ("/invocations", "POST"): Shape(
-        _named("Scores"),
-        _named("ScoringRequest", {"inputs": ["Terrible service"]})
-        | {CSV: {"schema": _TEXT, "example": "text\nTerrible service\n"}},
-    ),
+    ("/invocations", "POST"): _SCORING,
+    ("/endpoints/{model}/invocations", "POST"): _SCORING,
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),
     ("/v2", "GET"): Shape(_json(_object(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)))),
