@@ -171,6 +171,17 @@ def test_a_function_that_is_away_is_tried_as_often_as_the_trigger_says_then_give
     assert (headers["ce-id"], json.loads(body)) == (sent, {"text": "lovely"})
 
 
+def test_the_broker_gets_in_where_the_others_need_a_key(
+    compiled_folder: Path, mesh: Callable[..., Mesh], tmp_path: Path
+) -> None:
+    keys = {"AUTH": "api-key", "API_KEYS": f"shop:{'0' * 64}", "AUTH_OPEN_PATHS": "/"}
+    server = start_door("serve", compiled_folder, tmp_path, **keys)
+    assert server.request("/predict", {"text": "lovely"}).status == 401
+    asked = mesh(server.url)
+    assert asked.statuses(asked.send({"text": "lovely"})) == [200]
+    server.stop()
+
+
 def test_the_overlays_source_sends_what_is_answered(
     server: LiveServer, mesh: Callable[..., Mesh]
 ) -> None:
