@@ -19,11 +19,21 @@ ATTRIBUTES = {"type": "review.written", "source": "/shop", "subject": "shoes", "
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
-@pytest.fixture(scope="module", params=["functions-framework", "serve"])
+OF_EVENTS = {"FUNCTION_SIGNATURE_TYPE": "cloudevent"}
+"""What --signature-type says."""
+DOORS = {
+    "functions-framework": ("functions-framework", {}),
+    "functions-framework, of events": ("functions-framework", OF_EVENTS),
+    "serve": ("serve", {}),
+}
+
+
+@pytest.fixture(scope="module", params=DOORS)
 def server(
     request: pytest.FixtureRequest, compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    server = start_door(request.param, compiled_folder, tmp_path_factory.mktemp("events"))
+    door, environ = DOORS[request.param]
+    server = start_door(door, compiled_folder, tmp_path_factory.mktemp("events"), **environ)
     yield server
     server.stop()
 
@@ -116,4 +126,11 @@ def test_type_and_source_are_settings_and_replies_may_be_off(
     reply = send(server, to_binary(event({"text": "lovely"})))
     assert (reply.status, reply.body) == (200, b"")
     assert not [name for name in reply.headers if name.lower().startswith("ce-")]
+    server.stop()
+
+
+def test_a_framework_of_events_answers_all_else_too(compiled_folder: Path, tmp_path: Path) -> None:
+    server = start_door("functions-framework", compiled_folder, tmp_path, **OF_EVENTS)
+    assert server.request("/predict", {"text": "lovely"}).status == 200
+    assert server.request("/health").json["model_loaded"]
     server.stop()

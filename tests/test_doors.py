@@ -169,9 +169,9 @@ def test_http_1_0_is_answered_and_closed(doors: Doors) -> None:
 
 
 def test_an_absolute_form_without_a_path_is_the_root(doors: Doors) -> None:
-    """Flask redirects by itself where there is no path at all."""
-    found = {name: raw(server, get(b"http://x"))[0].status for name, server in doors.items()}
-    assert found == {"functions-framework": 308, "serve": 200}
+    """Flask would redirect where there is no path at all."""
+    for server in doors.values():
+        assert raw(server, get(b"http://x"))[0].status == 200
 
 
 def test_pipelined_requests_are_answered_in_order(doors: Doors) -> None:

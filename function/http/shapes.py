@@ -67,6 +67,11 @@ _ASKED = {
     "anyOf": [{"$ref": f"#/components/schemas/{name}Request"} for name in ("Predict", "Batch")]
 }
 _METADATA = Shape(_named("ModelMetadata"))
+_SCORING = Shape(
+    _named("Scores"),
+    _named("ScoringRequest", {"inputs": ["Terrible service"]})
+    | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
+)
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
@@ -90,11 +95,8 @@ SHAPES: dict[tuple[str, str], Shape] = {
             CSV: {"schema": {}, "example": "text\nTerrible service\n"},
         },
     ),
-    ("/invocations", "POST"): Shape(
-        _named("Scores"),
-        _named("ScoringRequest", {"inputs": ["Terrible service"]})
-        | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
-    ),
+    ("/invocations", "POST"): _SCORING,
+    ("/endpoints/{model}/invocations", "POST"): _SCORING,
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),
     ("/v2", "GET"): Shape(_json(_object(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)))),
@@ -132,6 +134,7 @@ def schemas(settings: Settings) -> dict[str, Json]:
         "BatchRequest": _closed({"texts": texts}, return_scores=scores),
         "Prediction": _prediction(),
         "Index": _object(
+            status={"const": "alive"},
             service_name=_TEXT,
             version=_TEXT,
             endpoints=_list(_object(method=_TEXT, path=_TEXT, summary=_TEXT)),
