@@ -86,6 +86,10 @@ def without(name: str, **more: str) -> tuple[dict[str, str], bytes]:
     return {**{key: value for key, value in headers.items() if key != name}, **more}, body
 
 
+def structured(**more: Any) -> bytes:
+    return json.dumps({**json.loads(to_structured(event({"text": "a"}))[1]), **more}).encode()
+
+
 BAD: dict[str, tuple[int, Any]] = {
     "no event": (400, ({"content-type": "application/json"}, b"{}")),
     "no id": (400, without("ce-id")),
@@ -94,6 +98,10 @@ BAD: dict[str, tuple[int, Any]] = {
     "another version": (400, without("ce-specversion", **{"ce-specversion": "9.9"})),
     "structured and no JSON": (400, ({"content-type": STRUCTURED}, b"{")),
     "structured and no object": (400, ({"content-type": STRUCTURED}, b"[1]")),
+    "an empty id": (400, without("ce-id", **{"ce-id": ""})),
+    "an empty type": (400, ({"content-type": STRUCTURED}, structured(type=""))),
+    "a source that is no text": (400, ({"content-type": STRUCTURED}, structured(source=1))),
+    "a batch with an empty type": (400, ({"content-type": BATCH}, b"[%b]" % structured(type=""))),
     "batch and no list": (400, ({"content-type": BATCH}, b"{}")),
     "batch of no events": (400, ({"content-type": BATCH}, b"[1]")),
     "batch too deep": (400, ({"content-type": BATCH}, b"[" * 5000)),

@@ -214,7 +214,7 @@ def _scoring(rows: Json) -> Json:
     """MLflow's four ways to spell rows, in their simplest forms; more are taken."""
     row = rows["items"]
     several = {"type": "array", "minItems": 1}
-    frame = _object(columns=_list(_TEXT), data=_list({"type": "array"}))
+    frame = _object(columns=_list(_TEXT), data=_list({"type": ["array", "string"]}))
     return {
         "dataframe_split": frame,
         "dataframe_records": {**_list({"type": "object"}), "minItems": 1},

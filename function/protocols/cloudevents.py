@@ -103,10 +103,11 @@ def _batch(body: bytes) -> list[CloudEvent]:
 
 
 def _checked(event: CloudEvent) -> CloudEvent:
-    """The event, where the attributes that it must have are not empty, which the SDK lets pass."""
+    """The event, where what it must have are texts, and not empty: the SDK lets others pass."""
     given = event.get_attributes()
-    if not all(given[name] for name in ("id", "source", "type")):
-        raise ValueError
+    for name in ("id", "source", "type"):
+        if not (isinstance(given[name], str) and given[name]):
+            raise ValueError
     return event
 
 
