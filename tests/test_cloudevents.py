@@ -87,7 +87,9 @@ def without(name: str, **more: str) -> tuple[dict[str, str], bytes]:
 
 
 def structured(**more: Any) -> bytes:
-    return json.dumps({**json.loads(to_structured(event({"text": "a"}))[1]), **more}).encode()
+    """An event with other attributes; None leaves one out."""
+    whole = {**json.loads(to_structured(event({"text": "a"}))[1]), **more}
+    return json.dumps({name: value for name, value in whole.items() if value is not None}).encode()
 
 
 BAD: dict[str, tuple[int, Any]] = {
@@ -102,6 +104,8 @@ BAD: dict[str, tuple[int, Any]] = {
     "an empty type": (400, ({"content-type": STRUCTURED}, structured(type=""))),
     "a source that is no text": (400, ({"content-type": STRUCTURED}, structured(source=1))),
     "a batch with an empty type": (400, ({"content-type": BATCH}, b"[%b]" % structured(type=""))),
+    "a batch without an id": (400, ({"content-type": BATCH}, b"[%b]" % structured(id=None))),
+    "structured without an id": (400, ({"content-type": STRUCTURED}, structured(id=None))),
     "batch and no list": (400, ({"content-type": BATCH}, b"{}")),
     "batch of no events": (400, ({"content-type": BATCH}, b"[1]")),
     "batch too deep": (400, ({"content-type": BATCH}, b"[" * 5000)),
