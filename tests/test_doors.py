@@ -11,6 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ def doors(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def ask(doors: Doors, request: bytes, ends_sending: bool = False) -> Answer:
     """The one answer of both doors, who must agree on it."""
-    found = {name: raw(server, request, ends_sending) for name, server in doors.items()}
+    with ThreadPoolExecutor(len(doors)) as pool:  # each is listened to until it has been quiet
+        asked = {name: pool.submit(raw, doors[name], request, ends_sending) for name in doors}
+    found = {name: answered.result() for name, answered in asked.items()}
     described = [[answer.described for answer in given] for given in found.values()]
     assert described[0] == described[1]
     return found["serve"][0]
