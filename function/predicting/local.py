@@ -39,8 +39,7 @@ class Local:
         for warning in warnings:
             say(f"warning: {warning}")
         predictor = self._model.predictor
-        cores = len(os.sched_getaffinity(0)) if predictor.engine == "compiled" else 1
-        self._jobs = jobs or cores
+        self._jobs = jobs or (_cores() if predictor.engine == "compiled" else 1)
         self.shape = Shape(predictor.labels or (), predictor.multilabel, with_scores)
 
     def engine(self, source: Source, written_as: Format) -> Engine:
@@ -50,6 +49,13 @@ class Local:
         from function.predicting.pool import Pool
 
         return Pool(answering.part, self._jobs).parts
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system says (macOS does not)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _loaded(settings: Settings) -> tuple[LoadedModel, list[str]]:
