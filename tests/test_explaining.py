@@ -9,7 +9,7 @@ from typing import Any
 import mlflow
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.tree import DecisionTreeClassifier
@@ -170,6 +170,7 @@ values = texts | st.none() | st.booleans() | st.integers() | st.floats(-2, 2)
 MEMBERS = st.sampled_from(["text", "label", "top", "other"])
 
 
+@settings(deadline=None)  # the first one imports pydantic's part
 @given(st.dictionaries(MEMBERS, values) | values)
 def test_requests_are_judged_as_the_schema_judges(payload: Any) -> None:
     body = json.dumps(payload).encode()

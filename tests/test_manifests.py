@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from function.http.routes import ROUTES
 from function.registry import uris
 from function.settings import Settings, specs
+from tests.documents import DOCUMENTS
 from tests.manifests import Manifest, parse
 from tests.manifests.knative import KnativeService, RevisionSpec
 from tests.manifests.kubernetes import (
@@ -38,8 +39,9 @@ from tests.manifests.rendered import (
 )
 
 CREDENTIALS = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
-FROM_REGISTRY = ["monitoring", "registry", "slim"]
+FROM_REGISTRY = ["eventing", "monitoring", "registry", "slim"]
 MEMORY = {name: "512Mi" if name == "registry" else "128Mi" for name in OVERLAYS}
+OF_EVENTS = ("sentiment-events", "sentiment-predictions")
 UID = 65532
 
 M = TypeVar("M", bound=Manifest)
@@ -91,7 +93,7 @@ def misspellings(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[An
             yield (*path, key)
         free = (
             (key == "labels" and "expr" not in document)
-            or key in ("matchLabels", "data")
+            or key in ("matchLabels", "data", "attributes")
             or (key == "selector" and document.get("type") == "ClusterIP")
         )
         if isinstance(value, dict | list) and not free:
@@ -307,6 +309,7 @@ def test_each_overlay_runs_its_own_image() -> None:
     assert images == {
         "compiled": "sentiment-function:v1",
         "canary": "sentiment-function:v2",
+        "eventing": "sentiment-function:slim",
         "kubernetes": "sentiment-function:compiled",
         "monitoring": "sentiment-function:slim",
         "registry": "sentiment-function:registry",
@@ -319,8 +322,8 @@ def test_one_name_throughout(overlay: str) -> None:
     for item in manifests(overlay):
         if isinstance(item, ConfigMap):
             continue  # named for its content
-        assert item.metadata.name == "sentiment"
-        assert item.metadata.labels["app.kubernetes.io/name"] == "sentiment"
+        assert item.metadata.name == "sentiment" or item.metadata.name in OF_EVENTS
+        assert item.metadata.labels["app.kubernetes.io/name"] in ("sentiment", "sentiment-events")
 
 
 def test_selectors_find_the_pods() -> None:
@@ -420,8 +423,7 @@ def test_the_compiled_model_needs_no_way_out() -> None:
 
 
 def test_whoever_follows_the_readme_waits_until_knative_gives_up() -> None:
-    readme = (KNATIVE.parent / "README.md").read_text()
-    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", readme)
+    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", DOCUMENTS)
     deadline = only("compiled", KnativeService).spec.template.metadata.annotations.progress_deadline
     assert waits and deadline and deadline.endswith("s")
     assert all(int(seconds) > int(deadline[:-1]) for seconds in waits)

@@ -30,6 +30,7 @@ BODIES: dict[str, Any] = {
     "/explain": {"text": "lovely shop", "top": 1},
     "/predict_batch": {"texts": ["lovely", "awful"]},
     "/invocations": {"inputs": ["lovely"]},
+    "/endpoints/{model}/invocations": {"inputs": ["lovely"]},
     "/v2/repository/index": {},
     "/v2/models/{model}/infer": INFER,
     "/v2/models/{model}/versions/{version}/infer": INFER,

@@ -114,6 +114,11 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/invocations": {
         "POST": _mlflow("invocations", "Score rows (MLflow)", negotiates=True, **_ASKS)
     },
+    "/endpoints/{model}/invocations": {
+        "POST": _mlflow(
+            "named_invocations", "Score rows (MLflow deployments)", negotiates=True, **_ASKS
+        )
+    },
     "/ping": {"GET": _mlflow("ping", "Whether there is a model (MLflow)", negotiates=True)},
     "/version": {
         "GET": _mlflow("version", "The model's MLflow (MLflow)", needs_model=True, negotiates=True)
@@ -138,6 +143,9 @@ ROUTES: dict[str, dict[str, Operation]] = {
 }
 
 
+_WITH_PARAMETERS = ("/v1/", "/v2/", "/endpoints/")
+
+
 def route_of(path: str) -> str:
     """The path as ROUTES has it: doubled and trailing slashes mean nothing here."""
     return path if path in ROUTES and "{" not in path else _resolved(path)[0]
@@ -148,7 +156,7 @@ def _resolved(path: str) -> tuple[str, Mapping[str, str]]:
     path = "/" + "/".join(filter(None, path.split("/")))
     if path in ROUTES and "{" not in path:
         return path, {}
-    for route, shape in _shapes() if path.startswith(("/v1/", "/v2/")) else ():
+    for route, shape in _shapes() if path.startswith(_WITH_PARAMETERS) else ():
         if match := shape.fullmatch(path):
             return route, match.groupdict()
     return path, {}

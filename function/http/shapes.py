@@ -67,6 +67,11 @@ _ASKED = {
     "anyOf": [{"$ref": f"#/components/schemas/{name}Request"} for name in ("Predict", "Batch")]
 }
 _METADATA = Shape(_named("ModelMetadata"))
+_SCORING = Shape(
+    _named("Scores"),
+    _named("ScoringRequest", {"inputs": ["Terrible service"]})
+    | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
+)
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index")),
@@ -97,11 +102,8 @@ SHAPES: dict[tuple[str, str], Shape] = {
             CSV: {"schema": {}, "example": "text\nTerrible service\n"},
         },
     ),
-    ("/invocations", "POST"): Shape(
-        _named("Scores"),
-        _named("ScoringRequest", {"inputs": ["Terrible service"]})
-        | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
-    ),
+    ("/invocations", "POST"): _SCORING,
+    ("/endpoints/{model}/invocations", "POST"): _SCORING,
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),
     ("/v2", "GET"): Shape(_json(object_of(name=TEXT, version=TEXT, extensions=list_of(TEXT)))),
@@ -140,6 +142,7 @@ def schemas(settings: Settings) -> dict[str, Json]:
         "Prediction": _prediction(),
         **explanation_shapes.schemas(text),
         "Index": object_of(
+            status={"const": "alive"},
             service_name=TEXT,
             version=TEXT,
             endpoints=list_of(object_of(method=TEXT, path=TEXT, summary=TEXT)),
@@ -215,7 +218,7 @@ def _scoring(rows: Json) -> Json:
     """MLflow's four ways to spell rows, in their simplest forms; more are taken."""
     row = rows["items"]
     several = {"type": "array", "minItems": 1}
-    frame = object_of(columns=list_of(TEXT), data=list_of({"type": "array"}))
+    frame = object_of(columns=list_of(TEXT), data=list_of({"type": ["array", "string"]}))
     return {
         "dataframe_split": frame,
         "dataframe_records": {**list_of({"type": "object"}), "minItems": 1},
