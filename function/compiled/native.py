@@ -18,7 +18,7 @@ from function.compiled.analyzer import AnalyzerSpec
 from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
 
-VERSION = 3
+VERSION = 4
 """Of native.c: what was built of another stays aside until it is built again."""
 
 try:
