@@ -142,6 +142,12 @@ class UnknownTransferCoding(ServiceError):
     status, title, slug = 501, "Not Implemented", "unknown-transfer-coding"
 
 
+class NotInstalled(ServiceError):
+    """What it takes is an extra that is not there."""
+
+    status, title, slug = 501, "Not Implemented", "not-installed"
+
+
 class UnusableModel(ServiceError):
     """The model answers in no shape that can be read as one prediction per text."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from function.http import endpoints
 from function.http.endpoints import Body, Endpoint, Service
 from function.http.messages import UNRESOLVED, Request
-from function.http.negotiation import JSON
+from function.http.negotiation import JSON, prefers_html
 
 
 class Operation(NamedTuple):
@@ -23,6 +23,8 @@ class Operation(NamedTuple):
     have (security/access.py), where it must have one; ``dialect`` is the protocol of others in
     which an error has more members. Where the body is lines (protocols/lines.py) and there is
     ``of_lines``, that is meant instead; it ``streams``: the answer is made while the body arrives.
+    ``for_browsers`` is meant where the client would rather have a page. What ``is_open`` takes
+    nobody's key: it holds nothing that is not in this repository.
     """
 
     endpoint: Endpoint
@@ -36,6 +38,8 @@ class Operation(NamedTuple):
     dialect: str = ""
     streams: bool = False
     of_lines: Operation | None = None
+    for_browsers: Operation | None = None
+    is_open: bool = False
 
 
 def _adapter(name: str) -> Endpoint:
@@ -48,6 +52,18 @@ def _adapter(name: str) -> Endpoint:
         return found(service, request)
 
     return endpoint
+
+
+def _page(name: str, summary: str) -> Operation:
+    """One of pages.py, which a start does without as well."""
+
+    def endpoint(service: Service, request: Request) -> Body:
+        from function.http import pages
+
+        found: Endpoint = getattr(pages, name)
+        return found(service, request)
+
+    return Operation(endpoint, summary, is_aside=True, negotiates=True, is_open=True)
 
 
 def _mlflow(name: str, summary: str, **more: Any) -> Operation:
@@ -68,7 +84,11 @@ _IS_READY = _v2("model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
     "/": {
-        "GET": Operation(endpoints.index, "What this service is and offers"),
+        "GET": Operation(
+            endpoints.index,
+            "What this service is and offers",
+            for_browsers=_page("playground", "The playground"),
+        ),
         "POST": Operation(
             _adapter("event"), "Answer a CloudEvent with one", negotiates=True, **_ASKS
         ),
@@ -82,6 +102,9 @@ ROUTES: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"GET": Operation(endpoints.openapi, "The OpenAPI document", is_aside=True)},
+    "/docs": {"GET": _page("swagger", "The API in Swagger UI, to try out")},
+    "/redoc": {"GET": _page("redoc", "The API in ReDoc, to read")},
+    "/pages/{file}": {"GET": _page("file", "A file of the pages")},
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
     },
@@ -131,6 +154,9 @@ ROUTES: dict[str, dict[str, Operation]] = {
 }
 
 
+_WITH_PARAMETERS = ("/v1/", "/v2/", "/pages/")
+
+
 def route_of(path: str) -> str:
     """The path as ROUTES has it: doubled and trailing slashes mean nothing here."""
     return path if path in ROUTES and "{" not in path else _resolved(path)[0]
@@ -141,7 +167,7 @@ def _resolved(path: str) -> tuple[str, Mapping[str, str]]:
     path = "/" + "/".join(filter(None, path.split("/")))
     if path in ROUTES and "{" not in path:
         return path, {}
-    for route, shape in _shapes() if path.startswith(("/v1/", "/v2/")) else ():
+    for route, shape in _shapes() if path.startswith(_WITH_PARAMETERS) else ():
         if match := shape.fullmatch(path):
             return route, match.groupdict()
     return path, {}
@@ -169,6 +195,8 @@ def operation_of(request: Request) -> Operation | None:
         found = operations.get("GET" if method == "HEAD" else method)
         if found is not None and found.of_lines is not None and _has_lines(request.headers):
             found = found.of_lines
+        elif found is not None and found.for_browsers is not None and prefers_html(request.headers):
+            found = found.for_browsers
         request.operation = found
     return found
 
