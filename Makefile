@@ -56,11 +56,14 @@ run: $(VENV)/installed $(NATIVE)
 	@echo "  curl http://localhost:$(PORT)/predict -H 'Content-Type: application/json' -d '{\"text\": \"This product is amazing!\"}'"
 	@exec $(BIN)/functions-framework --target=handle
 
+# mypy looks while the tests begin; what it found is told after theirs, and either can fail.
 test: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto -m "not container"
+	@told=$$(mktemp); $(BIN)/mypy >$$told 2>&1 & types=$$!; \
+	  $(BIN)/python -m pytest -n auto -m "not container"; tests=$$?; \
+	  wait $$types; types=$$?; echo "$(BIN)/mypy"; cat $$told; rm $$told; \
+	  [ $$tests = 0 ] && [ $$types = 0 ]
 
 test-containers: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m pytest -m container

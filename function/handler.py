@@ -5,7 +5,8 @@ a thread while its body arrives, so this door is for laptops, buildpacks and pla
 in front; the one for the open internet is ``python -m function.serve``.
 
 What Flask and Functions Framework would answer by themselves (a path with a newline, doubled
-slashes, /robots.txt) comes here too, so that every answer has the one shape and a log record.
+slashes, /robots.txt, events) comes here too, so that every answer has the one shape and a log
+record.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import flask
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from function.errors import BodyTooLarge, MalformedRequest, Overloaded, ServiceError
 from function.http.application import Application
@@ -81,9 +82,9 @@ def _too_many(settings: Settings) -> Overloaded:
 
 
 def _take_over(app: flask.Flask, handle: Handle) -> None:
-    """Functions Framework loads the function inside its app, before it adds its routes."""
-    app.url_map.merge_slashes = False
-    app.register_error_handler(HTTPException, lambda _: handle(flask.request))
+    """Answer before any route is looked for, whatever ``--signature-type`` says: that of events
+    would hand over what it reads itself, and answer OK."""
+    app.before_request(lambda: handle(flask.request))
 
 
 def _received(request: flask.Request) -> Request:

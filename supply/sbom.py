@@ -34,7 +34,6 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.spdx import fixup_id, is_expression
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from function import __version__
@@ -93,6 +92,9 @@ def describe(facts: Mapping[str, Any], labels: Mapping[str, str]) -> Bom:
 
 def render(bom: Bom) -> str:
     """CycloneDX 1.6 as JSON, held against its schema."""
+    # It makes dozens of parsers when it is imported, which takes seconds.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     text = JsonV1Dot6(bom).output_as_string(indent=1)
     if error := JsonStrictValidator(SchemaVersion.V1_6).validate_str(text):
         raise SystemExit(f"no valid CycloneDX: {error.data}")

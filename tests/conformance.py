@@ -18,7 +18,7 @@ from tests.doors import ROOT, commands, start_door
 from tests.registry import strings_pipeline
 
 SCHEMATHESIS = "schemathesis==4.32.5"
-EXAMPLES = 450
+EXAMPLES = 550
 """Of each operation, which make more than 10,000 cases for each door."""
 
 

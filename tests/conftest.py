@@ -1,4 +1,8 @@
-"""Fixtures: a real registry with small real models, the real app, live servers."""
+"""Fixtures: a real registry with small real models, the real app, live servers.
+
+What takes long to import is imported where it is used: the process that hands out the tests needs
+none of it, and the workers start when it is through.
+"""
 
 from __future__ import annotations
 
@@ -22,20 +26,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import functions_framework
-import mlflow
 import pytest
-from cryptography.fernet import Fernet
-from flask.testing import FlaskClient
 
 import function
 from function.compiled import native, writing
-from function.compiler.compiler import translate
-from tests.fitted_models import COMBINATIONS, Combination, fit, fitted_pipeline
 from tests.processes import LiveServer, free_port, last_line_printed, start_process
-from tests.registry import Registry, build_registry, strings_pipeline
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+
+    from tests.fitted_models import Combination
+    from tests.registry import Registry
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,10 +47,11 @@ LONGEST_FIRST = (
     *("test_following", "test_agreement", "test_server", "test_deadline", "test_compiler"),
     *("test_uris", "test_publishing", "test_disk_cache", "test_server_memory", "test_monitoring"),
     *("test_direct", "test_patterns", "test_own_code", "test_registry", "test_live_server"),
-    *("test_demo", "test_eras", "test_artifact", "test_serving_compiled", "test_doors"),
+    *("test_mlserver", "test_demo", "test_eras", "test_artifact", "test_serving_compiled"),
+    "test_doors",
 )
 
-AppFactory = Callable[..., FlaskClient]
+AppFactory = Callable[..., "FlaskClient"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -90,6 +94,7 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database with nothing in it, to be copied: making one takes seconds."""
+    import mlflow
 
     def build(folder: Path) -> Path:
         mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
@@ -105,6 +110,9 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Registry:
     """A sqlite registry with three versions of one small model, the database a worker's own."""
+    import mlflow
+
+    from tests.registry import build_registry
 
     def build(folder: Path) -> Registry:
         shutil.copy(migrated_database, folder)
@@ -120,6 +128,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) 
 @pytest.fixture(scope="session")
 def folder_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A legacy ``mlruns`` folder, which MLflow 3 writes only when asked twice."""
+    from tests.registry import build_registry
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
         built: Registry = built_once(
@@ -158,6 +168,8 @@ def modules_after(script: str, **environ: str) -> set[str]:
 
 def start_mlflow_server(folder: Path, port: int) -> LiveServer:
     """A real ``mlflow server``, artifacts through its proxy; it may send webhooks to loopback."""
+    from cryptography.fernet import Fernet
+
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host=127.0.0.1", f"--port={port}"),
         *(f"--backend-store-uri=sqlite:///{folder}/mlflow.db", "--workers=1"),
@@ -180,6 +192,8 @@ def server_registry(
     tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
 ) -> Iterator[Registry]:
     """The same three versions behind an MLflow server, which is one for all workers."""
+    from tests.registry import build_registry
+
     started: list[LiveServer] = []
 
     def build(folder: Path) -> Registry:
@@ -219,6 +233,9 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A compiled model's folder, readable by every user."""
+    from function.compiler.compiler import translate
+    from tests.registry import strings_pipeline
+
     folder = tmp_path_factory.mktemp("compiled") / "model"
     facts = {"model_uri": "models:/reviews/2", "source": "", "model_name": "reviews"}
     writing.save(folder, translate(strings_pipeline()), {**facts, "version": "2"})
@@ -230,6 +247,7 @@ def compiled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def create_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppFactory]:
     """Functions Framework's own app around a fresh ``handle``, under the given environment."""
+    import functions_framework
 
     def create(**environ: str) -> FlaskClient:
         # Nobody listens: there is nothing to warn of.
@@ -280,18 +298,24 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
 @pytest.fixture(scope="session")
 def fitted() -> Callable[[Combination], Any]:
     """From a combination of scikit-learn parts to its fitted model, each fitted once."""
+    from tests.fitted_models import fit
+
     return functools.cache(fit)
 
 
 @pytest.fixture(scope="session")
 def pipeline() -> Any:
     """The most common combination, fitted."""
+    from tests.fitted_models import fitted_pipeline
+
     return fitted_pipeline()
 
 
 @pytest.fixture(scope="session")
 def combinations() -> Any:
     """Every supported combination of parts."""
+    from tests.fitted_models import COMBINATIONS
+
     return COMBINATIONS
 
 

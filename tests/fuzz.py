@@ -52,6 +52,7 @@ PATHS = [
 METHODS = ["GET", "POST", "POST", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "BREW", "get", ""]
 FIELDS = [
     *("Content-Type: application/json", "Content-Type: text/plain", "Content-Type: ;;"),
+    *("Content-Type: application/x-ndjson", "Content-Type: text/csv", "Accept-Encoding: gzip"),
     *("Content-Encoding: gzip", "Content-Encoding: deflate", "Content-Encoding: br"),
     *("Transfer-Encoding: chunked", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: x"),
     *("Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999", "Content-Length: 1_0"),

@@ -87,7 +87,8 @@ def on_loopback(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """The address of a server that answers as ``handler`` does, for as long as the block."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # It notices within that time that it is to end.
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:

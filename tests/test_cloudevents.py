@@ -19,11 +19,21 @@ ATTRIBUTES = {"type": "review.written", "source": "/shop", "subject": "shoes", "
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 
 
-@pytest.fixture(scope="module", params=["functions-framework", "serve"])
+OF_EVENTS = {"FUNCTION_SIGNATURE_TYPE": "cloudevent"}
+"""What --signature-type says."""
+DOORS = {
+    "functions-framework": ("functions-framework", {}),
+    "functions-framework, of events": ("functions-framework", OF_EVENTS),
+    "serve": ("serve", {}),
+}
+
+
+@pytest.fixture(scope="module", params=DOORS)
 def server(
     request: pytest.FixtureRequest, compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
-    server = start_door(request.param, compiled_folder, tmp_path_factory.mktemp("events"))
+    door, environ = DOORS[request.param]
+    server = start_door(door, compiled_folder, tmp_path_factory.mktemp("events"), **environ)
     yield server
     server.stop()
 
@@ -76,6 +86,12 @@ def without(name: str, **more: str) -> tuple[dict[str, str], bytes]:
     return {**{key: value for key, value in headers.items() if key != name}, **more}, body
 
 
+def structured(**more: Any) -> bytes:
+    """An event with other attributes; None leaves one out."""
+    whole = {**json.loads(to_structured(event({"text": "a"}))[1]), **more}
+    return json.dumps({name: value for name, value in whole.items() if value is not None}).encode()
+
+
 BAD: dict[str, tuple[int, Any]] = {
     "no event": (400, ({"content-type": "application/json"}, b"{}")),
     "no id": (400, without("ce-id")),
@@ -84,6 +100,12 @@ BAD: dict[str, tuple[int, Any]] = {
     "another version": (400, without("ce-specversion", **{"ce-specversion": "9.9"})),
     "structured and no JSON": (400, ({"content-type": STRUCTURED}, b"{")),
     "structured and no object": (400, ({"content-type": STRUCTURED}, b"[1]")),
+    "an empty id": (400, without("ce-id", **{"ce-id": ""})),
+    "an empty type": (400, ({"content-type": STRUCTURED}, structured(type=""))),
+    "a source that is no text": (400, ({"content-type": STRUCTURED}, structured(source=1))),
+    "a batch with an empty type": (400, ({"content-type": BATCH}, b"[%b]" % structured(type=""))),
+    "a batch without an id": (400, ({"content-type": BATCH}, b"[%b]" % structured(id=None))),
+    "structured without an id": (400, ({"content-type": STRUCTURED}, structured(id=None))),
     "batch and no list": (400, ({"content-type": BATCH}, b"{}")),
     "batch of no events": (400, ({"content-type": BATCH}, b"[1]")),
     "batch too deep": (400, ({"content-type": BATCH}, b"[" * 5000)),
@@ -116,4 +138,11 @@ def test_type_and_source_are_settings_and_replies_may_be_off(
     reply = send(server, to_binary(event({"text": "lovely"})))
     assert (reply.status, reply.body) == (200, b"")
     assert not [name for name in reply.headers if name.lower().startswith("ce-")]
+    server.stop()
+
+
+def test_a_framework_of_events_answers_all_else_too(compiled_folder: Path, tmp_path: Path) -> None:
+    server = start_door("functions-framework", compiled_folder, tmp_path, **OF_EVENTS)
+    assert server.request("/predict", {"text": "lovely"}).status == 200
+    assert server.request("/health").json["model_loaded"]
     server.stop()

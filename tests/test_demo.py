@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ import mlflow
 import pytest
 
 from function.demo.sentences import LABELS, read_sentences
+from function.demo.train import evaluate
 from function.registry import published
 from tests.conftest import ROOT, AppFactory, clean_environ
 
@@ -47,20 +49,27 @@ def test_the_sentences_are_no_template_family() -> None:
     assert most < 40, opening
 
 
-def test_the_demo_reports_accuracy_and_confusion_as_it_goes(demo_folder: Path) -> None:
+def test_the_demo_says_what_it_does(demo_folder: Path) -> None:
     output = (demo_folder / "demo.log").read_text()
-    assert "cross-validation" in output
-    assert "accuracy 0." in output
-    assert "true negative" in output
+    assert "training on 5640 labelled sentences" in output
     assert "registered prod-sentiment-classifier version 1" in output
+
+
+def test_an_evaluation_tells_the_accuracy_and_the_confusion_that_the_readme_shows() -> None:
+    told: list[str] = []
+    metrics, confusion = evaluate(told.append)
+    assert "cross-validation" in told[0] and "accuracy 0." in told[1] and told[2] == confusion
+    assert metrics["cv_accuracy"] > 0.75
+    readme = (ROOT / "README.md").read_text()
+    shown = float(re.search(r"Cross-validated accuracy.*?([\d.]+) %", readme)[1])  # type: ignore[index]
+    assert shown == pytest.approx(100 * metrics["cv_accuracy"], abs=1)
 
 
 def test_the_registered_model_has_what_a_registry_should_show(demo_folder: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{demo_folder}/mlflow.db")
     version = client.get_model_version_by_alias("prod-sentiment-classifier", "champion")
     assert (version.version, version.current_stage) in {("1", "Production"), (1, "Production")}
-    metrics = client.get_run(version.run_id).data.metrics
-    assert metrics["cv_accuracy"] > 0.75
+    assert client.get_run(version.run_id).data.params["sublinear_tf"] == "True"
     assert (demo_folder / "mlartifacts").is_dir()
 
 

@@ -11,6 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ def doors(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def ask(doors: Doors, request: bytes, ends_sending: bool = False) -> Answer:
     """The one answer of both doors, who must agree on it."""
-    found = {name: raw(server, request, ends_sending) for name, server in doors.items()}
+    with ThreadPoolExecutor(len(doors)) as pool:  # each is listened to until it has been quiet
+        asked = {name: pool.submit(raw, doors[name], request, ends_sending) for name in doors}
+    found = {name: answered.result() for name, answered in asked.items()}
     described = [[answer.described for answer in given] for given in found.values()]
     assert described[0] == described[1]
     return found["serve"][0]
@@ -169,9 +172,9 @@ def test_http_1_0_is_answered_and_closed(doors: Doors) -> None:
 
 
 def test_an_absolute_form_without_a_path_is_the_root(doors: Doors) -> None:
-    """Flask redirects by itself where there is no path at all."""
-    found = {name: raw(server, get(b"http://x"))[0].status for name, server in doors.items()}
-    assert found == {"functions-framework": 308, "serve": 200}
+    """Flask would redirect where there is no path at all."""
+    for server in doors.values():
+        assert raw(server, get(b"http://x"))[0].status == 200
 
 
 def test_pipelined_requests_are_answered_in_order(doors: Doors) -> None:

@@ -60,7 +60,7 @@ def test_a_start_imports_no_protocol_of_others() -> None:
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
     loaded = set(json.loads(last_line_printed(ended.stdout)))
-    theirs = {"inference_v2", "kserve_v1", "mlflow_scoring", "rows"}
+    theirs = {"inference_v2", "kserve_v1", "mlflow_scoring", "rows", "tensors"}
     assert not loaded & {"function.http.adapters", *(f"function.protocols.{it}" for it in theirs)}
     assert "csv" not in loaded
 

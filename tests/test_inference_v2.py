@@ -140,6 +140,12 @@ def test_mlservers_content_types_and_other_tensors_are_read_over(server: LiveSer
     assert len(server.request(INFER, payload).json["outputs"][0]["data"]) == 2
 
 
+def test_base64_is_decoded_where_the_tensor_says_so(server: LiveServer) -> None:
+    coded = tensor(["YXdmdWw="], parameters={"content_type": "base64"})
+    answered = [server.request(INFER, {"inputs": [it]}).json for it in (coded, tensor(["awful"]))]
+    assert answered[0] == answered[1]
+
+
 BAD: dict[str, Any] = {
     "no object": [],
     "no inputs": {},
@@ -159,6 +165,11 @@ BAD: dict[str, Any] = {
     "outputs no list": {"inputs": [tensor(["a"])], "outputs": {}},
     "parameters no object": {"inputs": [tensor(["a"], parameters=[])]},
     "binary that is not there": {"inputs": [tensor(["a"], parameters={"binary_data_size": 9})]},
+    "no name": {"inputs": [tensor(["a"], name=None)]},
+    "a number for an id": {"inputs": [tensor(["a"])], "id": 7},
+    "an output without a name": {"inputs": [tensor(["a"])], "outputs": [{}]},
+    "no base64": {"inputs": [tensor(["*"], parameters={"content_type": "base64"})]},
+    "base64 of no text": {"inputs": [tensor(["/w=="], parameters={"content_type": "base64"})]},
     "lone surrogate": {"inputs": [tensor(["\ud800"])]},
     "classification no number": {
         "inputs": [tensor(["a"])],

@@ -38,8 +38,9 @@ from tests.manifests.rendered import (
 )
 
 CREDENTIALS = {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}
-FROM_REGISTRY = ["monitoring", "registry", "slim"]
+FROM_REGISTRY = ["eventing", "monitoring", "registry", "slim"]
 MEMORY = {name: "512Mi" if name == "registry" else "128Mi" for name in OVERLAYS}
+OF_EVENTS = ("sentiment-events", "sentiment-predictions")
 UID = 65532
 
 M = TypeVar("M", bound=Manifest)
@@ -91,7 +92,7 @@ def misspellings(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[An
             yield (*path, key)
         free = (
             (key == "labels" and "expr" not in document)
-            or key in ("matchLabels", "data")
+            or key in ("matchLabels", "data", "attributes")
             or (key == "selector" and document.get("type") == "ClusterIP")
         )
         if isinstance(value, dict | list) and not free:
@@ -307,6 +308,7 @@ def test_each_overlay_runs_its_own_image() -> None:
     assert images == {
         "compiled": "sentiment-function:v1",
         "canary": "sentiment-function:v2",
+        "eventing": "sentiment-function:slim",
         "kubernetes": "sentiment-function:compiled",
         "monitoring": "sentiment-function:slim",
         "registry": "sentiment-function:registry",
@@ -319,8 +321,8 @@ def test_one_name_throughout(overlay: str) -> None:
     for item in manifests(overlay):
         if isinstance(item, ConfigMap):
             continue  # named for its content
-        assert item.metadata.name == "sentiment"
-        assert item.metadata.labels["app.kubernetes.io/name"] == "sentiment"
+        assert item.metadata.name == "sentiment" or item.metadata.name in OF_EVENTS
+        assert item.metadata.labels["app.kubernetes.io/name"] in ("sentiment", "sentiment-events")
 
 
 def test_selectors_find_the_pods() -> None:

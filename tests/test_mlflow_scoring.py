@@ -12,8 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mlflow
 import mlflow.sklearn
 import pytest
+import requests
+from mlflow.deployments import get_deploy_client
+from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
 from tests.conftest import ROOT, clean_environ
 from tests.doors import start_door
@@ -242,14 +246,36 @@ def test_a_csv_without_a_header_may_say_so(ours: LiveServer) -> None:
     assert ask(ours, "text/csv; header=absent", b"a,b\n").status == 400
 
 
-def test_mlflows_own_client_works_unchanged(ours: LiveServer) -> None:
-    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+@pytest.mark.parametrize(
+    "data", [EXAMPLE, EXAMPLE["text"].tolist(), EXAMPLE["text"].to_numpy(dtype=object)]
+)
+def test_mlflows_own_client_works_unchanged(
+    theirs: LiveServer, ours: LiveServer, data: Any
+) -> None:
+    answered = []
+    for server in (theirs, ours):
+        client = ScoringServerClient("127.0.0.1", int(server.url.rpartition(":")[2]))
+        client.wait_server_ready(timeout=5)
+        assert client.get_version() == mlflow.__version__
+        answered.append(client.invoke(data, params={"unheard_of": 1}))
+        assert len(answered[-1].get_predictions()) == len(EXAMPLE)
+        with pytest.raises(Exception, match="error code 400"):
+            client.invoke({})
+    assert answered[0] == answered[1]
 
-    client = ScoringServerClient("127.0.0.1", int(ours.url.rpartition(":")[2]))
-    client.wait_server_ready(timeout=5)
-    answered = client.invoke(EXAMPLE)
-    labels = answered.get_predictions()
-    assert len(labels) == len(EXAMPLE)
+
+def test_mlflows_client_of_deployments_asks_the_model_by_its_name(
+    compiled_folder: Path, tmp_path: Path
+) -> None:
+    """Of what it can do, that which a model server has: the rest is the AI Gateway's own."""
+    server = start_door("serve", compiled_folder, tmp_path)  # it keeps its connection: not gunicorn
+    client = get_deploy_client(server.url)
+    inputs = {"dataframe_split": EXAMPLE.to_dict(orient="split")}
+    answered = client.predict(endpoint="reviews", inputs=inputs)
+    assert answered == server.request("/invocations", inputs).json
+    with pytest.raises(requests.HTTPError, match="404"):
+        client.predict(endpoint="others", inputs=inputs)
+    server.stop()
 
 
 def test_ping_says_503_until_there_is_a_model(tmp_path: Path) -> None:

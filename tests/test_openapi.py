@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "/predict": {"text": "lovely", "return_scores": True},
     "/predict_batch": {"texts": ["lovely", "awful"]},
     "/invocations": {"inputs": ["lovely"]},
+    "/endpoints/{model}/invocations": {"inputs": ["lovely"]},
     "/v2/repository/index": {},
     "/v2/models/{model}/infer": INFER,
     "/v2/models/{model}/versions/{version}/infer": INFER,

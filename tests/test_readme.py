@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -12,6 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from function.http.routes import ROUTES, Operation
+from tests import clients
+from tests.benchmarks.competitors import COMPETITORS
 from tests.conftest import ROOT, AppFactory
 
 README = (ROOT / "README.md").read_text()
@@ -130,8 +133,31 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_the_demo_accuracy_shown_is_what_training_reports(demo_folder: Path) -> None:
-    output = (demo_folder / "demo.log").read_text()
-    reported = float(re.search(r"accuracy (0\.\d+)", output)[1])  # type: ignore[index]
-    shown = float(re.search(r"Cross-validated accuracy.*?([\d.]+) %", README)[1])  # type: ignore[index]
-    assert shown == pytest.approx(100 * reported, abs=1)
+FEATURES = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in re.search(  # type: ignore[union-attr]
+        r"## What it does, and its peers do\n.*?\n\|---.*?\n(.*?)\n\n", README, re.DOTALL
+    )[1].splitlines()
+]
+
+
+@pytest.mark.parametrize("row", FEATURES, ids=[row[0] for row in FEATURES])
+def test_each_feature_claimed_is_held_by_a_test(row: list[str]) -> None:
+    _, claimed, held_by, *peers = row
+    assert len(peers) == 5
+    if claimed == "no":
+        assert not held_by
+        return
+    file, _, name = held_by.strip("`").partition("::")
+    tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text())
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_features_are_told_of_the_peers_that_are_tested_and_measured() -> None:
+    (told,) = re.findall(r"answers to these tests' requests say: (.*?)\. An empty", README)
+    installed = {item for competitor in COMPETITORS for item in competitor.requirements}
+    installed |= {*clients.MLSERVER, *clients.KSERVE}
+    versions = {name.lower(): version for name, version in re.findall(r"(\w+) ([\d.]+)", told)}
+    assert len(versions) == 5
+    for name, version in versions.items():
+        assert f"{name}=={version}" in installed, name

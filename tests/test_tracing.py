@@ -185,7 +185,7 @@ def test_a_collector_that_hangs_holds_no_request_and_no_exit_beyond_the_drain(
 
 
 def test_nobody_there_to_send_to_costs_no_request_and_the_log_stays_json(start: Start) -> None:
-    server = start("serve", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    server = start("serve", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", DRAIN_SECONDS="1")
     assert ask(server).status == 200
     time.sleep(0.5)
     assert ask(server).status == 200

@@ -29,6 +29,12 @@ def invocations(service: Service, request: Request) -> str:
     return mlflow_scoring.render(service.predict(model, texts), _classes(model))
 
 
+def named_invocations(service: Service, request: Request) -> str:
+    """The same under the model's name, where ``mlflow.deployments`` asks."""
+    _named(service, request)
+    return invocations(service, request)
+
+
 def predict_lines(service: Service, request: Request) -> Stream:
     """Classify lines of any number, while they arrive."""
     from function.http.bulk import LineStream
@@ -84,7 +90,7 @@ def model_ready(service: Service, request: Request) -> dict[str, Any]:
 def v2_infer(service: Service, request: Request) -> str | Document:
     """Inference."""
     model = _named(service, request)
-    asked = inference_v2.parse(request.body, request.headers, service.settings)
+    asked = inference_v2.parse(request.body, request.headers, _text_column(model), service.settings)
     answers = service.predict(model, asked.texts)
     content, json_size = inference_v2.render(
         asked, answers, _name(model), model.lineage.shown_version, model.predictor.labels

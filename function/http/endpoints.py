@@ -60,8 +60,10 @@ what is no JSON, or what makes it while the request's body arrives."""
 
 
 def index(service: Service, request: Request) -> dict[str, Any]:
-    """What this service is and where its operations are."""
+    """What this service is and where its operations are; ``status`` is what KServe's clients of v1
+    ask whether it lives."""
     return {
+        "status": "alive",
         "service_name": service.settings.service_name,
         "version": __version__,
         "endpoints": [

@@ -130,6 +130,11 @@ ROUTES: dict[str, dict[str, Operation]] = {
     "/invocations": {
         "POST": _mlflow("invocations", "Score rows (MLflow)", negotiates=True, **_ASKS)
     },
+    "/endpoints/{model}/invocations": {
+        "POST": _mlflow(
+            "named_invocations", "Score rows (MLflow deployments)", negotiates=True, **_ASKS
+        )
+    },
     "/ping": {"GET": _mlflow("ping", "Whether there is a model (MLflow)", negotiates=True)},
     "/version": {
         "GET": _mlflow("version", "The model's MLflow (MLflow)", needs_model=True, negotiates=True)
@@ -154,7 +159,7 @@ ROUTES: dict[str, dict[str, Operation]] = {
 }
 
 
-_WITH_PARAMETERS = ("/v1/", "/v2/", "/pages/")
+_WITH_PARAMETERS = ("/v1/", "/v2/", "/endpoints/", "/pages/")
 
 
 def route_of(path: str) -> str:

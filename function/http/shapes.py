@@ -68,6 +68,11 @@ _ASKED = {
 }
 _PAGE: Json = {HTML: {}}
 _METADATA = Shape(_named("ModelMetadata"))
+_SCORING = Shape(
+    _named("Scores"),
+    _named("ScoringRequest", {"inputs": ["Terrible service"]})
+    | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
+)
 
 SHAPES: dict[tuple[str, str], Shape] = {
     ("/", "GET"): Shape(_named("Index") | _PAGE),
@@ -94,11 +99,8 @@ SHAPES: dict[tuple[str, str], Shape] = {
             CSV: {"schema": {}, "example": "text\nTerrible service\n"},
         },
     ),
-    ("/invocations", "POST"): Shape(
-        _named("Scores"),
-        _named("ScoringRequest", {"inputs": ["Terrible service"]})
-        | {CSV: {"schema": {}, "example": "text\nTerrible service\n"}},
-    ),
+    ("/invocations", "POST"): _SCORING,
+    ("/endpoints/{model}/invocations", "POST"): _SCORING,
     ("/ping", "GET"): Shape({JSON: {}}),
     ("/version", "GET"): Shape({JSON: {}}),
     ("/v2", "GET"): Shape(_json(_object(name=_TEXT, version=_TEXT, extensions=_list(_TEXT)))),
@@ -136,6 +138,7 @@ def schemas(settings: Settings) -> dict[str, Json]:
         "BatchRequest": _closed({"texts": texts}, return_scores=scores),
         "Prediction": _prediction(),
         "Index": _object(
+            status={"const": "alive"},
             service_name=_TEXT,
             version=_TEXT,
             endpoints=_list(_object(method=_TEXT, path=_TEXT, summary=_TEXT)),
@@ -215,7 +218,7 @@ def _scoring(rows: Json) -> Json:
     """MLflow's four ways to spell rows, in their simplest forms; more are taken."""
     row = rows["items"]
     several = {"type": "array", "minItems": 1}
-    frame = _object(columns=_list(_TEXT), data=_list({"type": "array"}))
+    frame = _object(columns=_list(_TEXT), data=_list({"type": ["array", "string"]}))
     return {
         "dataframe_split": frame,
         "dataframe_records": {**_list({"type": "object"}), "minItems": 1},

@@ -86,7 +86,9 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
-        return _checked(from_http(dict(headers), body, data_unmarshaller=_as_it_is))
+        event = from_http(dict(headers), body, data_unmarshaller=_as_it_is)
+        is_structured = _media_type(headers) == STRUCTURED
+        return _checked(event, json.loads(body) if is_structured else event.get_attributes())
     except _FAULTS as exc:
         raise MalformedRequest("This is no CloudEvent of version 1.0.") from exc
 
@@ -96,17 +98,18 @@ def _batch(body: bytes) -> list[CloudEvent]:
         listed = json.loads(body)
         if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
             raise ValueError
-        return [_checked(from_dict(one)) for one in listed]
+        return [_checked(from_dict(one), one) for one in listed]
     except _FAULTS as exc:
         told = f"A batch is a JSON array of {_MOST_EVENTS} CloudEvents of version 1.0 at most."
         raise MalformedRequest(told) from exc
 
 
-def _checked(event: CloudEvent) -> CloudEvent:
-    """The event, where the attributes that it must have are not empty, which the SDK lets pass."""
-    given = event.get_attributes()
-    if not all(given[name] for name in ("id", "source", "type")):
-        raise ValueError
+def _checked(event: CloudEvent, given: Mapping[str, Any]) -> CloudEvent:
+    """The event, where what it must have was given, as texts that are not empty: the SDK makes up
+    an id that is not there, and lets others pass."""
+    for name in ("id", "source", "type"):
+        if not (isinstance(given[name], str) and given[name]):
+            raise ValueError
     return event
 
 

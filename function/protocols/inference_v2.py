@@ -2,8 +2,8 @@
 
     {"inputs": [{"name": "text", "shape": [2], "datatype": "BYTES", "data": ["...", "..."]}]}
 
-The first input tensor of strings holds the texts, in whatever shape. Outputs are those that were
-asked for, else ``label`` and, where the model has any, ``confidence``:
+The texts are those of one input tensor of strings, in whatever shape (tensors.py). Outputs are
+those that were asked for, else ``label`` and, where the model has any, ``confidence``:
 
     label, predict                  BYTES [n]
     confidence                      FP64 [n]
@@ -21,13 +21,13 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from function.errors import InvalidInput, MalformedRequest, ServiceError
+from function.errors import InvalidInput, MalformedRequest, ServiceError, UnsupportedMediaType
 from function.predictor import Answer, said
-from function.protocols.rows import texts_of
 from function.protocols.sentiment import parse_json
+from function.protocols.tensors import an_object, name_of, parameters, parted, texts_in
 from function.settings import Settings
 
-HEADER_LENGTH = "inference-header-content-length"
+JSON, OCTETS = "application/json", "application/octet-stream"
 LABELS, CONFIDENCES = ("label", "predict"), ("confidence",)
 PROBABILITIES = ("probabilities", "predict_proba")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -50,33 +50,23 @@ class Inference(NamedTuple):
     outputs: list[Wanted]
 
 
-def parse(body: bytes, headers: Mapping[str, str], settings: Settings) -> Inference:
-    """A request, with or without binary data behind its JSON.
+def parse(
+    body: bytes, headers: Mapping[str, str], column: str | None, settings: Settings
+) -> Inference:
+    """A request, with or without binary data behind its JSON; ``column`` is what the model's
+    signature calls its texts.
 
-    Raises MalformedRequest (400), or InvalidInput (422) for texts that are none, or too many.
+    Raises UnsupportedMediaType (415), MalformedRequest (400), or InvalidInput (422) for texts that
+    are none, or too many.
     """
-    head, binary = _parted(body, headers)
-    payload = _an_object(parse_json(head, settings), "")
-    tensors = payload.get("inputs")
-    if not isinstance(tensors, list) or not tensors:
-        raise MalformedRequest("inputs is a list of at least one tensor.")
-    texts: list[str] | None = None
-    for place, given in enumerate(tensors):
-        tensor = _an_object(given, f"inputs[{place}]")
-        size = _parameters(tensor).get("binary_data_size")
-        values = _elements(*_taken(binary, size)) if size is not None else tensor.get("data")
-        if size is not None:
-            binary = binary[size:]
-        if texts is None and tensor.get("datatype") == "BYTES":
-            flat = list(_flat(values))
-            _check_shape(tensor.get("shape"), len(flat))
-            texts = texts_of(flat, settings, f"/inputs/{place}/data")
-    if texts is None:
-        raise MalformedRequest("No input tensor has the datatype BYTES.")
+    _check_content_type(headers)
+    head, binary = parted(body, headers)
+    payload = an_object(parse_json(head, settings), "The body")
     request_id = payload.get("id")
-    return Inference(
-        None if request_id is None else str(request_id), texts, list(_outputs(payload))
-    )
+    if not isinstance(request_id, str | None):
+        raise MalformedRequest("id is a string.")
+    texts = texts_in(payload.get("inputs"), binary, column, settings)
+    return Inference(request_id, texts, list(_outputs(payload)))
 
 
 def render(
@@ -123,85 +113,24 @@ def _described(name: str, datatype: str, shape: list[int]) -> dict[str, Any]:
     return {"name": name, "datatype": datatype, "shape": shape}
 
 
-def _parted(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
-    given = headers.get(HEADER_LENGTH)
-    if given is None:
-        return body, b""
-    if not given.isdecimal() or int(given) > len(body):
-        raise MalformedRequest("Inference-Header-Content-Length is no length within the body.")
-    return body[: int(given)], body[int(given) :]
-
-
-def _an_object(given: Any, name: str) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise MalformedRequest(f"{name or 'The body'} is no JSON object.")
-    return given
-
-
-def _parameters(of: Mapping[str, Any]) -> dict[str, Any]:
-    return _an_object(of.get("parameters", {}), "parameters")
-
-
-def _taken(binary: bytes, size: Any) -> tuple[bytes]:
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(binary):
-        raise MalformedRequest("binary_data_size is not the size of data that follows the JSON.")
-    return (binary[:size],)
-
-
-def _elements(content: bytes) -> Iterator[str]:
-    """BYTES in binary: each element after its length, four bytes little-endian."""
-    place = 0
-    while place < len(content):
-        if place + 4 > len(content):
-            raise MalformedRequest("The binary data ends within a length.")
-        (size,) = struct.unpack_from("<I", content, place)
-        element = content[place + 4 : place + 4 + size]
-        if len(element) < size:
-            raise MalformedRequest("The binary data ends within an element.")
-        try:
-            yield element.decode()
-        except UnicodeDecodeError:
-            raise MalformedRequest("An element of the binary data is not UTF-8.") from None
-        place += 4 + size
-
-
-def _flat(values: Any) -> Iterator[Any]:
-    """The elements of a tensor's data, nested or not, in row-major order."""
-    if isinstance(values, str) or not hasattr(values, "__iter__") or isinstance(values, dict):
-        raise MalformedRequest("data is a list of strings.")
-    for value in values:
-        if isinstance(value, list):
-            yield from _flat(value)
-        else:
-            yield value
-
-
-def _check_shape(shape: Any, count: int) -> None:
-    """One text for each place of the shape."""
-    total = 1
-    if not isinstance(shape, list) or not shape:
-        raise MalformedRequest("shape is a list of sizes.")
-    for size in shape:
-        if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-            raise MalformedRequest("shape is a list of sizes.")
-        total *= size
-    if total != count:
-        raise MalformedRequest(f"The shape has room for {total} elements, and data has {count}.")
+def _check_content_type(headers: Mapping[str, str]) -> None:
+    given = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in ("", JSON, OCTETS):
+        raise UnsupportedMediaType(f"Send the body as Content-Type: {JSON} or {OCTETS}.")
 
 
 def _outputs(payload: Mapping[str, Any]) -> Iterator[Wanted]:
     given = payload.get("outputs", [])
     if not isinstance(given, list):
         raise MalformedRequest("outputs is a list.")
-    all_binary = _parameters(payload).get("binary_data_output") is True
+    all_binary = parameters(payload).get("binary_data_output") is True
     for place, item in enumerate(given):
-        output = _an_object(item, f"outputs[{place}]")
-        parameters = _parameters(output)
-        classes = parameters.get("classification", 0)
+        output = an_object(item, f"outputs[{place}]")
+        name, more = name_of(output, f"outputs[{place}]"), parameters(output)
+        classes = more.get("classification", 0)
         if not isinstance(classes, int) or isinstance(classes, bool) or classes < 0:
             raise MalformedRequest("classification is a number of classes.")
-        is_binary = parameters.get("binary_data", all_binary) is True
-        yield Wanted(str(output.get("name")), is_binary, classes)
+        yield Wanted(name, more.get("binary_data", all_binary) is True, classes)
     if all_binary and not given:
         yield Wanted(LABELS[0], True, 0)
 

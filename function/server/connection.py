@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from function.errors import AnswerTimeout, Overloaded, RequestTimeout, ServiceError, StreamTimeout
 from function.http.messages import Response, Stream
-from function.server.requests import Item, RequestReader
+from function.server.farewell import Farewell
+from function.server.items import Item
+from function.server.requests import RequestReader
 from function.server.streaming import StreamedAnswer
 from function.server.wire import CONTINUE, as_bytes
 from function.server.workers import Job
@@ -26,8 +28,6 @@ LEAST_CONTENDED_BYTES_PER_SECOND = 65_536
 LEAST_SHARE = 0.1
 """Of READ_TIMEOUT_SECONDS: what a body that others wait for may stall."""
 IDLE_SECONDS = 75.0
-LINGER_SECONDS = 2.0
-MOST_LINGERED_BYTES = 16 * 1_048_576
 
 
 class Connection:
@@ -35,9 +35,9 @@ class Connection:
 
     __slots__ = (
         "_began",
+        "_farewell",
         "_items",
         "_job",
-        "_lingered_bytes",
         "_reader",
         "_server",
         "_since",
@@ -47,7 +47,6 @@ class Connection:
         "_watched",
         "born",
         "is_closed",
-        "lingers",
         "reserved_bytes",
     )
 
@@ -60,10 +59,10 @@ class Connection:
         self._job: Job | None = None
         self._streamed: StreamedAnswer | None = None
         self._watched = 0
-        self._lingered_bytes = 0
+        self._farewell: Farewell | None = None
         self.born = self._since = self._began = server.now
         self.reserved_bytes = 0  # what BodyRoom counts
-        self.lingers = self.is_closed = False
+        self.is_closed = False
         self._watch(EVENT_READ)
 
     def ready(self, events: int) -> None:
@@ -71,8 +70,9 @@ class Connection:
         if events & EVENT_WRITE:
             self._send()
             self._answer()
-        elif self.lingers:
-            self._discard()
+        elif self._farewell is not None:
+            if not self._farewell.goes_on(self._server.now):
+                self.close()
         elif self._job is None:
             self.read()
 
@@ -118,17 +118,21 @@ class Connection:
         return self._reader.in_message and not (self._job or self._unsent)
 
     @property
+    def lingers(self) -> bool:
+        """Whether the last answer has been sent, and what still comes is read over."""
+        return self._farewell is not None
+
+    @property
     def idle_since(self) -> float:
-        return self._since
+        return self._since if self._farewell is None else self._farewell.since
 
     def check(self, now: float) -> None:
         """End what has lasted too long."""
         quiet = now - self._since
         if self.is_closed:
             return
-        if self.lingers:
-            total = now - self._began
-            if quiet > LINGER_SECONDS or total > self._server.settings.read_timeout_seconds:
+        if self._farewell is not None:
+            if self._farewell.has_lasted(now, self._server.settings.read_timeout_seconds):
                 self.close()
         elif self._job is not None:
             if now > self._job.deadline:
@@ -189,14 +193,16 @@ class Connection:
 
     def read(self) -> None:
         """Take what has arrived, and see what can be answered."""
+        server, reader = self._server, self._reader
+        most = LARGE_READ_BYTES if self.reserved_bytes else READ_BYTES
         try:
-            data = self._socket.recv(LARGE_READ_BYTES if self.reserved_bytes else READ_BYTES)
+            size = self._socket.recv_into(server.buffer, most)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.close()
             return
-        server, reader = self._server, self._reader
+        data = bytes(server.buffer[:size])
         self._since = server.now
         if not data:
             reader.end()
@@ -315,7 +321,7 @@ class Connection:
     def _update(self) -> None:
         """Wait for what is to happen next."""
         reader, server = self._reader, self._server
-        if self.lingers:
+        if self._farewell is not None:
             return
         if self._job is not None:
             if not self._job.is_quick:
@@ -331,30 +337,13 @@ class Connection:
             self._watch(EVENT_READ if server.room.admits(self, wanted) else 0)
 
     def _end(self) -> None:
-        """Say that nothing more comes, and read on for a while: a client that is still sending when
-        the socket closes would see a reset instead of the answer."""
-        self.lingers = True
-        server = self._server
-        self._began = self._since = server.now
-        server.room.release(self)
+        self._server.room.release(self)
         try:
-            self._socket.shutdown(socket.SHUT_WR)
+            self._farewell = Farewell(self._socket, self._server.now)
         except OSError:
             self.close()
             return
         self._watch(EVENT_READ)
-
-    def _discard(self) -> None:
-        try:
-            data = self._socket.recv(LARGE_READ_BYTES)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        self._since = self._server.now
-        self._lingered_bytes += len(data)
-        if not data or self._lingered_bytes > MOST_LINGERED_BYTES:
-            self.close()
 
     def _watch(self, events: int) -> None:
         if events != self._watched:

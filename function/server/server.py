@@ -12,7 +12,7 @@ from typing import Protocol
 from function.errors import RequestTimeout
 from function.http.application import Application
 from function.http.messages import Response
-from function.server.connection import Connection
+from function.server.connection import LARGE_READ_BYTES, Connection
 from function.server.listener import Listener
 from function.server.room import BodyRoom
 from function.server.waker import Waker
@@ -57,6 +57,8 @@ class Server:
         self.settings = settings
         self.application = application
         self.now = monotonic()
+        # recv would take its most from the heap each time and give back the rest, which frays it.
+        self.buffer = memoryview(bytearray(LARGE_READ_BYTES))
         self.room = BodyRoom(settings.max_body_bytes)
         self._selector = DefaultSelector()
         self._waker = Waker()

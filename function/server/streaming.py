@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from function.errors import ServiceError
 from function.http.messages import Stream
-from function.server.requests import Incoming, Item
+from function.server.items import Incoming, Item
 
 
 class StreamedAnswer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from function.http.messages import Response
-from function.server.requests import Item
+from function.server.items import Item
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {

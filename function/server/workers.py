@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from function.http.messages import Request, Response, Stream
-from function.server.requests import Item
+from function.server.items import Item
 
 if TYPE_CHECKING:
     from queue import SimpleQueue

@@ -31,9 +31,12 @@ def locked(file: Path) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def python_of(folder: Path, name: str, requirements: tuple[str, ...]) -> Path:
+def python_of(
+    folder: Path, name: str, requirements: tuple[str, ...], compiles: bool = True
+) -> Path:
     """The interpreter of the environment with these requirements; makes it first if need be.
 
+    Without `compiles` it is there in a fourth of the time, for who starts it once or twice.
     progress.StepFailed if they cannot be installed.
     """
     environment = folder / f"{requirements[0].partition('==')[0]}-{_key(requirements)}"
@@ -41,7 +44,7 @@ def python_of(folder: Path, name: str, requirements: tuple[str, ...]) -> Path:
     if not (environment / _READY).exists():
         shutil.rmtree(environment, ignore_errors=True)  # left by an interrupted run
         environment.parent.mkdir(parents=True, exist_ok=True)
-        installed = _create(name, environment, python, requirements)
+        installed = _create(name, environment, python, requirements, compiles)
         (environment / _READY).write_text(
             json.dumps({"requirements": requirements, "installed": installed})
         )
@@ -58,7 +61,9 @@ def _key(requirements: tuple[str, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _create(name: str, environment: Path, python: Path, requirements: tuple[str, ...]) -> list[str]:
+def _create(
+    name: str, environment: Path, python: Path, requirements: tuple[str, ...], compiles: bool
+) -> list[str]:
     named = ", ".join(requirements) if len(requirements) < 10 else f"{len(requirements)} packages"
     message = f"installing the environment of {name} (once): {named}"
     if uv := _find_uv():
@@ -72,7 +77,7 @@ def _create(name: str, environment: Path, python: Path, requirements: tuple[str,
             "install",
             "--python",
             str(python),
-            "--compile-bytecode",
+            *(["--compile-bytecode"] if compiles else []),
             *requirements,
         ]
         freeze = [uv, "pip", "freeze", "--python", str(python)]

@@ -4,13 +4,15 @@ The API server drops such a field with a warning at most, and Knative ignores a 
 annotation, so nothing else would notice. Each model lists the fields that exist there, not only
 those in use. The Knative models list what a default installation accepts: a field behind a flag
 of config-features is an error too. After knative.dev/serving pkg/apis/serving/{fieldmask,
-k8s_validation}.go, the Kubernetes API reference and the Prometheus operator's.
+k8s_validation}.go, knative.dev/eventing, the Kubernetes API reference and the Prometheus
+operator's.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from tests.manifests.eventing import Broker, PingSource, Trigger
 from tests.manifests.knative import KnativeService
 from tests.manifests.kubernetes import (
     ConfigMap,
@@ -32,6 +34,9 @@ Manifest = (
     | ConfigMap
     | PodMonitor
     | PrometheusRule
+    | Broker
+    | Trigger
+    | PingSource
 )
 SCHEMAS: dict[tuple[str, str], type[Manifest]] = {
     ("serving.knative.dev/v1", "Service"): KnativeService,
@@ -43,6 +48,9 @@ SCHEMAS: dict[tuple[str, str], type[Manifest]] = {
     ("v1", "ConfigMap"): ConfigMap,
     ("monitoring.coreos.com/v1", "PodMonitor"): PodMonitor,
     ("monitoring.coreos.com/v1", "PrometheusRule"): PrometheusRule,
+    ("eventing.knative.dev/v1", "Broker"): Broker,
+    ("eventing.knative.dev/v1", "Trigger"): Trigger,
+    ("sources.knative.dev/v1", "PingSource"): PingSource,
 }
 
 

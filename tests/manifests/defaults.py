@@ -12,6 +12,8 @@ Each function returns a defaulted copy; a key in the manifest is never overwritt
 - k8s.io/kubernetes v1.34: pkg/apis/{apps,autoscaling,core,networking}/{v1,v2}/defaults.go;
   policy/v1 and ConfigMap have none that matters here
 - prometheus-operator v0.91: the CRD of PodMonitor; that of PrometheusRule has none
+- knative.dev/eventing v0.51: pkg/apis/eventing/v1/trigger_defaults.go; a Broker gets its class from
+  the cluster
 
 Left out is what no manifest can know: addresses (clusterIP, ipFamilies), uid, status.
 """
@@ -196,6 +198,14 @@ def pod_monitor(new: Object) -> Object:
     return stored
 
 
+def trigger(new: Object) -> Object:
+    """All but the namespace of what it refers to, which no manifest can know."""
+    stored = copy.deepcopy(new)
+    labels = stored["metadata"].setdefault("labels", {})
+    labels.setdefault("eventing.knative.dev/broker", stored["spec"]["broker"])
+    return stored
+
+
 DEFAULTS: dict[tuple[str, str], Callable[[Object], Object]] = {
     ("serving.knative.dev/v1", "Service"): knative_service,
     ("apps/v1", "Deployment"): deployment,
@@ -206,6 +216,9 @@ DEFAULTS: dict[tuple[str, str], Callable[[Object], Object]] = {
     ("v1", "ConfigMap"): copy.deepcopy,
     ("monitoring.coreos.com/v1", "PodMonitor"): pod_monitor,
     ("monitoring.coreos.com/v1", "PrometheusRule"): copy.deepcopy,
+    ("eventing.knative.dev/v1", "Broker"): copy.deepcopy,
+    ("eventing.knative.dev/v1", "Trigger"): trigger,
+    ("sources.knative.dev/v1", "PingSource"): copy.deepcopy,
 }
 
 
