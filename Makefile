@@ -52,7 +52,7 @@ SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server 
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
-	@echo "Serving on http://localhost:$(PORT) (Ctrl-C stops). Try:"
+	@echo "Serving on http://localhost:$(PORT) (Ctrl-C stops). Open it in a browser, or try:"
 	@echo "  curl http://localhost:$(PORT)/predict -H 'Content-Type: application/json' -d '{\"text\": \"This product is amazing!\"}'"
 	@exec $(BIN)/functions-framework --target=handle
 

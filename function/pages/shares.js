@@ -1,5 +1,7 @@
 // What each part of a text weighs: from an explanation to the pieces to mark.
 
+const LEAST_SHOWN = 0.06; // of the heaviest
+
 /** The UTF-16 offset of every code point and of the end: the service counts code points. */
 function offsets(text) {
   const found = [];
@@ -10,6 +12,13 @@ function offsets(text) {
   }
   found.push(place);
   return found;
+}
+
+/** Terms that are not known and hold nothing that is: of n-grams most are unknown, their words not. */
+export function unknownTerms(explanation) {
+  const known = explanation.terms.flatMap((term) => term.spans);
+  const isFree = ([start, end]) => !known.some((span) => span[0] < end && start < span[1]);
+  return (explanation.unknown ?? []).filter((term) => term.spans.every(isFree));
 }
 
 /**
@@ -30,7 +39,7 @@ export function pieces(text, explanation) {
     }
   };
   for (const term of explanation.terms) cover(term.spans, term.contribution / term.spans.length, 1, 0);
-  for (const term of explanation.unknown ?? []) cover(term.spans, 0, 0, 1);
+  for (const term of unknownTerms(explanation)) cover(term.spans, 0, 0, 1);
   const places = [...edges.keys()].sort((one, other) => one - other);
   let [weight, known, unknown] = [0, 0, 0];
   return places.slice(0, -1).map((from, index) => {
@@ -46,8 +55,9 @@ export function marked(text, found) {
   const most = Math.max(...found.map((piece) => Math.abs(piece.weight)), 1e-12);
   return found.map((piece) => {
     const words = text.slice(piece.from, piece.to);
+    if (words.trim() === "") return document.createTextNode(words);
     if (piece.isUnknown) return element("span", "unknown", words);
-    if (piece.weight === 0 || words.trim() === "") return document.createTextNode(words);
+    if (Math.abs(piece.weight) < LEAST_SHOWN * most) return document.createTextNode(words);
     const mark = element("mark", piece.weight > 0 ? "for" : "against", words);
     mark.style.setProperty("--share", String(Math.abs(piece.weight) / most));
     return mark;

@@ -1,7 +1,7 @@
 // One text: its label, how sure, a bar for each class, and the words that decided.
 import { bar, byId, make, percent, show, signed, tell } from "./dom.js";
 import { asked, patiently } from "./service.js";
-import { marked, pieces } from "./shares.js";
+import { marked, pieces, unknownTerms } from "./shares.js";
 
 const MOST_TERMS = 200;
 const MOST_LISTED = 8;
@@ -131,7 +131,7 @@ function sumOf(found, others) {
   parts.push(`intercept ${signed(found.intercept)}`, `score ${signed(found.score)}`);
   const probability = found.link?.probability;
   if (probability !== null && probability !== undefined) parts.push(`probability ${percent(probability)}`);
-  const unknown = (found.unknown ?? []).map((term) => term.term);
+  const unknown = unknownTerms(found).map((term) => term.term);
   const told = [make("span", {}, parts.join(" \u00b7 "))];
   if (unknown.length) told.push(make("span", { id: "unknown-terms" }, `unknown: ${unknown.slice(0, 12).join(", ")}`));
   return told;
