@@ -48,10 +48,11 @@ async function answerLines(lines) {
   showCode(lines);
   const rows = lines.map((line, index) => rowOf(index + 1, line, known.get(line)));
   setRows(rows);
-  const left = [...new Set(lines.filter((line) => !known.has(line)))];
+  const places = Map.groupBy(rows.filter((row) => !known.has(row.text)), (row) => row.text);
+  const left = [...places.keys()];
   await run(left, (index, found) => {
-    known.set(left[index], found);
-    rows.forEach((row, place) => { if (row.text === left[index]) rows[place] = rowOf(row.line, row.text, found); });
+    if (!found.error) known.set(left[index], found);
+    for (const row of places.get(left[index])) Object.assign(row, rowOf(row.line, row.text, found));
     draw();
   });
 }
