@@ -1,4 +1,4 @@
-# Three images from one file; README.md, "Container", has the commands.
+# Three images from one file; docs/container.md has the commands.
 #   registry (default)  loads MODEL_URI through MLflow on cold start
 #   slim                serves what is published in the registry: no MLflow, scikit-learn, pandas or
 #                       numpy, and nothing of any model; MODEL_URI says which when it runs

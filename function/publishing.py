@@ -1,7 +1,7 @@
 """Compile a registered model once, and keep the result beside it in MLflow.
 
 Whoever serves the version then fetches the compiled folder, and needs neither MLflow nor
-scikit-learn for it. README, "Publishing".
+scikit-learn for it. docs/publishing.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every environment variable of the service: name, type, default, bounds, unit and help.
 
-The README's table is rendered from here, so a setting exists everywhere or nowhere.
+The table in docs/settings.md is rendered from here, so a setting exists everywhere or nowhere.
 """
 
 from __future__ import annotations
@@ -333,7 +333,7 @@ def exit_where_invalid() -> Iterator[None]:
 
 
 def markdown_table() -> str:
-    """The settings as the Markdown table that the README shows."""
+    """The settings as the Markdown table of docs/settings.md."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, spec in specs():
         default = str(spec.default).lower() if spec.default is False else spec.default
@@ -344,5 +344,5 @@ def markdown_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-if __name__ == "__main__":  # python -m function.settings: the table for the README
+if __name__ == "__main__":  # python -m function.settings: the table of docs/settings.md
     print(markdown_table(), end="")

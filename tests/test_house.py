@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "server": {"http"} | LEAVES,
     "bundle": {"serve"},
     "demo": {"registry"} | LEAVES,
+    "predicting": {"protocols", "model"} | LEAVES,
 }
 """What is not here is a command line, and may import all."""
 FRAMEWORKS = {"flask", "werkzeug", "functions_framework", "gunicorn", "httptools"}

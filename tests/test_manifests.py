@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from function.http.routes import ROUTES
 from function.registry import uris
 from function.settings import Settings, specs
+from tests.documents import DOCUMENTS
 from tests.manifests import Manifest, parse
 from tests.manifests.knative import KnativeService, RevisionSpec
 from tests.manifests.kubernetes import (
@@ -422,8 +423,7 @@ def test_the_compiled_model_needs_no_way_out() -> None:
 
 
 def test_whoever_follows_the_readme_waits_until_knative_gives_up() -> None:
-    readme = (KNATIVE.parent / "README.md").read_text()
-    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", readme)
+    waits = re.findall(r"kubectl wait .*--timeout=(\d+)s", DOCUMENTS)
     deadline = only("compiled", KnativeService).spec.template.metadata.annotations.progress_deadline
     assert waits and deadline and deadline.endswith("s")
     assert all(int(seconds) > int(deadline[:-1]) for seconds in waits)

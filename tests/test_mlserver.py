@@ -16,13 +16,13 @@ from mlflow.models import infer_signature
 
 from tests import clients
 from tests.clients.v2_requests import FAILED, FRAME, REFUSED, REQUESTS, TEXTS, infer
-from tests.conftest import ROOT, clean_environ
+from tests.conftest import clean_environ
+from tests.documents import DOCUMENTS
 from tests.doors import start_door
 from tests.processes import LiveServer, free_port, start_process
 from tests.registry import EXAMPLE, frame_pipeline
 from tests.test_inference_v2 import tensor
 
-README = (ROOT / "README.md").read_text()
 JSON = "application/json"
 STATUSES = {REFUSED: {(422, 400)}, FAILED: {(500, 400), (500, 422)}}
 """Theirs and ours."""
@@ -130,7 +130,7 @@ def test_what_mlserver_answers_is_answered_alike_but_for_what_the_readme_lists(
 
 def test_the_readme_lists_each_difference() -> None:
     for _, reason in REQUESTS.values():
-        assert reason in README
+        assert reason in DOCUMENTS
 
 
 def test_outputs_are_named_as_mlservers_own_runtime_names_them(

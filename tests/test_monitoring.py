@@ -19,7 +19,7 @@ from function.model.disk import DiskCache, Kept
 from function.registry.lineage import Lineage
 from function.registry.published import publication
 from tests.benchmarks import dashboard
-from tests.conftest import ROOT
+from tests.documents import DOCUMENTS
 from tests.doors import start_door
 from tests.monitoring import overlay
 from tests.monitoring.prometheus import Prometheus, promtool, running, wait_for, written
@@ -38,7 +38,6 @@ from tests.monitoring.scene import (
     scrape_config,
 )
 
-README = (ROOT / "README.md").read_text()
 HERE = Path(__file__).parent / "monitoring"
 SCRAPE_SECONDS = 0.4
 FIRING = {f"Sentiment{name}" for name in ("Errors", "Shedding", "ModelNotLoaded", "RegistryAway")}
@@ -221,7 +220,7 @@ def test_the_readmes_picture_can_be_drawn(watched: Watched) -> None:
     shown = ElementTree.parse(dashboard.FILE).getroot()
     assert len(list(shown.iter("{http://www.w3.org/2000/svg}g"))) == len(dashboard.SHOWN)
     assert dashboard.FILE.stat().st_size < 60_000
-    assert f"(docs/{dashboard.FILE.name})" in README
+    assert f"({dashboard.FILE.name})" in DOCUMENTS
 
 
 def test_the_operator_labels_pods_as_the_scrape_configuration_does() -> None:
@@ -252,7 +251,7 @@ def test_the_operator_labels_pods_as_the_scrape_configuration_does() -> None:
 
 
 def test_dashboard_and_rules_use_what_the_readme_lists_and_all_of_it() -> None:
-    table = README.partition("\n| metric |")[2].partition("\n\n")[0]
+    table = DOCUMENTS.partition("\n| metric |")[2].partition("\n\n")[0]
     listed = {
         name
         for line in table.splitlines()
@@ -277,7 +276,7 @@ def test_each_alert_says_what_it_is_and_what_to_do() -> None:
 
 
 def test_the_readme_lists_the_alerts_as_they_are() -> None:
-    listed = re.findall(r"^\| `(Sentiment\w+)` \|.*\| (\d+) min \|$", README, re.MULTILINE)
+    listed = re.findall(r"^\| `(Sentiment\w+)` \|.*\| (\d+) min \|$", DOCUMENTS, re.MULTILINE)
     assert listed == [(rule["alert"], rule["for"].removesuffix("m")) for rule in overlay.alerts()]
 
 

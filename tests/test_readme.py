@@ -16,8 +16,7 @@ from function.http.routes import ROUTES, Operation
 from tests import clients
 from tests.benchmarks.competitors import COMPETITORS
 from tests.conftest import ROOT, AppFactory
-
-README = (ROOT / "README.md").read_text()
+from tests.documents import DOCUMENTS, PAGES, README
 
 # What differs from run to run; the examples show one of these, tests only that it is there.
 VOLATILE = {
@@ -47,14 +46,14 @@ class Example(NamedTuple):
 EXAMPLES = [
     Example(command.replace("\\\n", " "), output)
     for command, output in re.findall(
-        r"^\$ (curl (?:.*\\\n)*.*)\n((?:(?!\$ |```).*\n)*)", README, re.MULTILINE
+        r"^\$ (curl (?:.*\\\n)*.*)\n((?:(?!\$ |```).*\n)*)", DOCUMENTS, re.MULTILINE
     )
 ]
 
 
 FILES = {
     name: text.replace("\\n", "\n")
-    for text, name in re.findall(r"^\$ printf '(.*)' > (\S+)$", README, re.MULTILINE)
+    for text, name in re.findall(r"^\$ printf '(.*)' > (\S+)$", DOCUMENTS, re.MULTILINE)
 }
 
 
@@ -97,7 +96,7 @@ def test_every_route_but_the_pages_has_an_example() -> None:
     ours = {path for path, operations in ROUTES.items() if not _is_of_others(operations)}
     assert {example.path for example in EXAMPLES} >= ours
     for path in set(ROUTES) - ours:
-        assert f"`{path}`" in README or f" {path}`" in README, path
+        assert f"`{path}`" in DOCUMENTS or f" {path}`" in DOCUMENTS, path
 
 
 def _is_of_others(operations: dict[str, Operation]) -> bool:
@@ -161,3 +160,37 @@ def test_the_features_are_told_of_the_peers_that_are_tested_and_measured() -> No
     assert len(versions) == 5
     for name, version in versions.items():
         assert f"{name}=={version}" in installed, name
+
+
+LINKS = [
+    (page, target)
+    for page, text in PAGES.items()
+    for target in re.findall(r"\]\(([^)\s]+)\)", text)
+    if "://" not in target
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "target"), LINKS, ids=[f"{page.name}-{target}" for page, target in LINKS]
+)
+def test_each_link_leads_somewhere(page: Path, target: str) -> None:
+    file, _, anchor = target.partition("#")
+    found = (page.parent / file).resolve() if file else page
+    assert found.exists()
+    if anchor:
+        titles = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+        assert anchor in [
+            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles
+        ]
+
+
+TROUBLES = README.partition("## Troubleshooting")[2].partition("\n\n##")[0].splitlines()[4:]
+
+
+@pytest.mark.parametrize("row", [row for row in TROUBLES if row.startswith("|")])
+def test_troubles_are_told_as_the_service_tells_them(row: str) -> None:
+    """Each message, field and setting that the table names is in the code."""
+    code = "".join(path.read_text() for path in (ROOT / "function").rglob("*.py"))
+    for named in re.findall(r"`([^`]+)`", row):
+        for word in re.findall(r"[A-Z][A-Z_]{4,}|^[A-Z][a-z].*|^[a-z_]+$", named):
+            assert word in code or word.lower() in code, word

@@ -6,6 +6,7 @@ import csv
 from collections import deque
 
 from function.errors import InvalidInput, MalformedRequest, ServiceError
+from function.protocols import sentiment
 from function.protocols.lines import Asked, Line, Splitter
 from function.settings import Settings
 
@@ -65,12 +66,9 @@ class CsvLines:
         if len(fields) != self._width:
             told = f"the row has {len(fields)} fields, not {self._width}"
             return InvalidInput([{"pointer": "", "detail": told}])
-        text, longest = fields[self._place], self._settings.max_text_length
-        if not text or text.isspace():
-            return InvalidInput([{"pointer": "/text", "detail": "the text is blank"}])
-        if len(text) > longest:
-            told = f"the text has {len(text)} characters, more than MAX_TEXT_LENGTH={longest}"
-            return InvalidInput([{"pointer": "/text", "detail": told}])
+        text = fields[self._place]
+        if fault := sentiment.fault_of(text, self._settings.max_text_length):
+            return InvalidInput([{"pointer": "/text", "detail": fault}])
         return Asked(text)
 
 

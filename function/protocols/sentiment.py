@@ -182,6 +182,17 @@ def _scores(labels: tuple[str, ...] | None, scores: tuple[float, ...] | None) ->
     return f',"scores":{_encode(dict(zip(labels, scores, strict=True)))}'
 
 
+def fault_of(text: str, longest: int) -> str | None:
+    """Why a text is not taken, in the words of the schemas; None where it is."""
+    if _is_plain_text(text, longest):
+        return None
+    if not text.strip():
+        return "the text is blank"
+    if not _is_encodable(text):
+        return "the text is not valid Unicode"
+    return f"the text has {len(text)} characters, more than MAX_TEXT_LENGTH={longest}"
+
+
 def _is_plain_text(text: Any, longest: int) -> TypeGuard[str]:
     if type(text) is not str or not 0 < len(text) <= longest or text.isspace():
         return False

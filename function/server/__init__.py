@@ -3,7 +3,7 @@
 Why a loop of our own, on httptools (llhttp, Node's parser): a cold start pays for every import and
 a thread that waits for a client's body is a thread that an idle client can take. granian's WSGI has
 such threads, its RSGI an asyncio loop that costs more than the prediction, and either imports for
-longer than everything else together; README.md, "Measured", has the figures.
+longer than everything else together; docs/server.md has the figures.
 
     listener -> connection -> requests -> application            (small: answered in the loop)
                                        -> workers -> application (large, or a model to wait for)

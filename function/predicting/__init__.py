@@ -1,0 +1,1 @@
+"""What ``python -m function.predict`` does: rows in, a line of answer for each, in their order."""

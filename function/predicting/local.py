@@ -1,0 +1,128 @@
+"""Answers from a model in this process, or in processes made of it, which share its memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from function.errors import ModelLoadError, ModelOutputError, ServiceError
+from function.model.attempt import Attempt, LoadedModel, load
+from function.predicting.chunks import (
+    Chunk,
+    Engine,
+    Fault,
+    Format,
+    Part,
+    Shape,
+    Source,
+    Unavailable,
+    is_error,
+)
+from function.protocols import sentiment
+from function.protocols.lines import error_line
+from function.settings import Settings
+
+
+class Local:
+    """The model that the settings name, loaded; see chunks.Answerer."""
+
+    def __init__(
+        self, settings: Settings, with_scores: bool, jobs: int | None, say: Callable[[str], None]
+    ) -> None:
+        """``jobs`` is how many processes answer; None is for all cores, where the model is
+        compiled: others bring threads of their own, which do not always survive a fork.
+
+        Raises Unavailable.
+        """
+        self._settings = settings
+        self._model, warnings = _loaded(settings)
+        for warning in warnings:
+            say(f"warning: {warning}")
+        predictor = self._model.predictor
+        self._jobs = jobs or (_cores() if predictor.engine == "compiled" else 1)
+        self.shape = Shape(predictor.labels or (), predictor.multilabel, with_scores)
+
+    def engine(self, source: Source, written_as: Format) -> Engine:
+        answering = Answering(self._model, self._settings, self.shape, source, written_as)
+        if self._jobs == 1:
+            return answering.parts
+        from function.predicting.pool import Pool
+
+        return Pool(answering.part, self._jobs).parts
+
+
+def _cores() -> int:
+    """Those that this process may use, where the system says (macOS does not)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _loaded(settings: Settings) -> tuple[LoadedModel, list[str]]:
+    """The model, and what there is to warn of."""
+    attempt = Attempt(settings, load)
+    try:
+        model = attempt.result(settings.load_deadline_seconds)
+    except ModelOutputError as exc:
+        raise Unavailable(f"the model's answer cannot be read: {exc.returned}") from exc
+    except ModelLoadError as exc:
+        raise Unavailable(str(exc)) from exc
+    except Exception as exc:  # a library's, or the model's own code
+        raise Unavailable(f"the model does not load ({type(exc).__name__}: {exc})") from exc
+    away = attempt.stages.registry_away
+    stale = [f"the registry is away, this is the version last served: {away}"] if away else []
+    return model, [*attempt.stages.ran_code, *stale]
+
+
+class Answering:
+    """Chunks to parts, by one model."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        settings: Settings,
+        shape: Shape,
+        source: Source,
+        written_as: Format,
+    ) -> None:
+        self._predict = model.predictor.predict
+        self._version = model.lineage.shown_version
+        self._longest = settings.max_text_length
+        self._labels = model.predictor.labels if shape.with_scores else None
+        self._text = source.text
+        self._render = written_as.render
+
+    def parts(self, chunks: Iterator[Chunk]) -> Iterator[Part]:
+        """All of them, in this process."""
+        return map(self.part, chunks)
+
+    def part(self, chunk: Chunk) -> Part:
+        """What the chunk's rows become."""
+        checked = [self._checked(self._text(row)) for row in chunk.rows]
+        answered = iter(self._answered([text for text in checked if isinstance(text, str)]))
+        placed = [next(answered) if isinstance(text, str) else text for text in checked]
+        lines = [
+            line if isinstance(line, str) else error_line(number, line)
+            for number, line in enumerate(placed, chunk.first)
+        ]
+        output = self._render(lines).encode()
+        return Part(output, len(lines), sum(map(is_error, lines)), chunk.done)
+
+    def _answered(self, texts: Sequence[str]) -> list[str | ServiceError]:
+        """A line for each; of a text that the model cannot take the error, alone."""
+        if not texts:
+            return []
+        try:
+            answers = self._predict(texts)
+        except Exception as exc:
+            if len(texts) > 1:
+                return [self._answered([text])[0] for text in texts]
+            told = f"The model failed on this line ({type(exc).__name__})."
+            return [exc if isinstance(exc, ServiceError) else ServiceError(told)]
+        return [*sentiment.render_each(texts, answers, self._version, self._labels)]
+
+    def _checked(self, text: str | Fault) -> str | ServiceError:
+        if isinstance(text, Fault):
+            return text.error
+        fault = sentiment.fault_of(text, self._longest)
+        return text if fault is None else Fault(fault, "/text").error
