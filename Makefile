@@ -52,7 +52,7 @@ SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server 
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
-	@echo "Serving on http://localhost:$(PORT) (Ctrl-C stops). Try:"
+	@echo "Serving on http://localhost:$(PORT) (Ctrl-C stops). Open it in a browser, or try:"
 	@echo "  curl http://localhost:$(PORT)/predict -H 'Content-Type: application/json' -d '{\"text\": \"This product is amazing!\"}'"
 	@exec $(BIN)/functions-framework --target=handle
 
@@ -111,7 +111,7 @@ audit: $(VENV)/installed-audit
 	@$(BIN)/python -m supply.audit $(ARGS)
 
 lock: $(VENV)/installed
-	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --upgrade \
+	$(LOCK) --extra local --extra registry --extra server --extra jwt --extra otel --extra docs --upgrade \
 	  --output-file requirements.txt
 	$(SHARE) --output-file supply/server.txt
 	$(SHARE) --extra registry --output-file supply/registry.txt
@@ -130,6 +130,8 @@ $(VENV)/installed: requirements.txt
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r pyproject.toml --extra local --extra server --extra jwt --extra otel --extra sbom --extra test -c requirements.txt
+	@# For axe-core's script alone: what the package depends on is a driver for browsers.
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --no-deps axe-playwright-python==0.1.8
 	@touch $@
 
 $(VENV)/installed-%: $(VENV)/installed pyproject.toml

@@ -152,6 +152,12 @@ class NotExplainable(ServiceError):
         super().__init__(f"Compiled models are explained; {engine} serves this one{told}.")
 
 
+class NotInstalled(ServiceError):
+    """What it takes is an extra that is not there."""
+
+    status, title, slug = 501, "Not Implemented", "not-installed"
+
+
 class UnusableModel(ServiceError):
     """The model answers in no shape that can be read as one prediction per text."""
 

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 LOCKS = sorted({EVERYTHING, *IMAGES.values()})
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMED_BY = {
-    "requirements.txt": ("local", "registry", "server", "jwt", "otel"),
+    "requirements.txt": ("local", "registry", "server", "jwt", "otel", "docs"),
     "server.txt": ("server",),
     "registry.txt": ("server", "registry"),
 }

@@ -66,7 +66,7 @@ class Application:
 
     def patiently(self, request: Request) -> Response:
         """As a call, having waited, within bounds, for what tells who asks."""
-        if self._access is not None:
+        if self._access is not None and self.must_wait(request):
             self._access.wait(*_asked_for(request), request.headers)
         return self(request)
 
@@ -104,8 +104,10 @@ class Application:
 
     def must_wait(self, request: Request) -> bool:
         """Whether it takes a wait to say who asks."""
-        access = self._access
-        return access is not None and access.must_wait(*_asked_for(request), request.headers)
+        access, operation = self._access, operation_of(request)
+        if access is None or (operation is not None and operation.is_open):
+            return False
+        return access.must_wait(*_asked_for(request), request.headers)
 
     def is_quick(self, request: Request) -> bool:
         """Whether the model is there, its answer a matter of a millisecond at most, and nothing
@@ -184,7 +186,7 @@ class Application:
             from function.security import webhooks
 
             webhooks.check(secret, request.headers, request.body)
-        elif self._access is not None:
+        elif self._access is not None and not (operation is not None and operation.is_open):
             path, scope = _asked_for(request)
             caller = self._access.caller(path, scope, request.headers)
             request.caller = caller.fields

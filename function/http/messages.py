@@ -64,11 +64,16 @@ class Request:
 
 
 class Document(NamedTuple):
-    """What an endpoint answers that is no JSON object; ``content_type`` is the header's value."""
+    """What an endpoint answers that is no JSON object; ``content_type`` is the header's value.
+
+    ``headers`` come beside those that every answer has; a ``Cache-Control`` among them replaces
+    that one. With 304 there is no content, nor a length of any.
+    """
 
     content_type: str
     content: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    status: int = 200
 
 
 class Stream(Protocol):

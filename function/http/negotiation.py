@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from function.errors import BodyTooLarge, MalformedRequest, NotAcceptable, UnsupportedMediaType
 
-JSON = "application/json"
+JSON, HTML = "application/json", "text/html"
 _CODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 47}
 """By content coding, zlib's window bits: 31 wants gzip's header, 47 takes it or zlib's own."""
 _ACCEPTED_CODINGS = "gzip, deflate"
@@ -32,6 +32,33 @@ def check_accept(headers: Mapping[str, str]) -> None:
         return
     if not accepts(given, (JSON,), "+json"):
         raise NotAcceptable(f"This service answers {JSON}; send an Accept header that has it.")
+
+
+def prefers_html(headers: Mapping[str, str]) -> bool:
+    """Whether the client would rather have a page than JSON: as browsers say of what one visits."""
+    given = headers.get("accept", "").lower()
+    return HTML in given and _quality(given, HTML) > _quality(given, JSON)
+
+
+def _quality(accept: str, media_type: str) -> float:
+    """What the most specific range that has the type says of it (RFC 9110, 12.5.1)."""
+    named = {}
+    for part in accept.split(","):
+        value, *parameters = (item.strip() for item in part.split(";"))
+        weights = [item.partition("=")[2] for item in parameters if item.startswith("q=")]
+        named[value] = _weight(weights[0]) if weights else 1.0
+    kind = media_type.partition("/")[0]
+    for shape in (media_type, f"{kind}/*", "*/*"):
+        if shape in named:
+            return named[shape]
+    return 0.0
+
+
+def _weight(given: str) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        return 1.0
 
 
 def accepts(accept: str, media_types: Collection[str], suffix: str = "\n") -> bool:

@@ -81,7 +81,8 @@ def _operation(path: str, method: str, operation: Any, settings: Settings) -> Js
         ]
     if shape.body:
         found["requestBody"] = {"required": shape.is_body_needed, "content": shape.body}
-    if settings.auth != "none" and not path.startswith("/health"):
+    is_open = operation.is_open or path.startswith("/health")
+    if settings.auth != "none" and not is_open:
         schemes = _security_schemes(settings)
         found["security"] = [{name: []} for name in schemes]
     return found

@@ -21,8 +21,10 @@ def render(body: Body, request_id: str, started: float, stages: str = "") -> Res
     if isinstance(body, str):
         return _response(200, JSON, body.encode(), request_id, started, stages)
     if isinstance(body, Document):
-        response = _response(200, body.content_type, body.content, request_id, started, stages)
-        response.headers.extend(body.headers)
+        given = body.content_type, body.content
+        response = _response(body.status, *given, request_id, started, stages)
+        if body.headers:
+            _take_over(response.headers, body)
         return response
     if not isinstance(body, dict):
         return Response(200, [*body.headers, *_always(request_id, started, stages)], b"", body)
@@ -54,6 +56,15 @@ def _response(
         *_always(request_id, started, more),
     ]
     return Response(status, headers, content)
+
+
+def _take_over(headers: list[tuple[str, str]], body: Document) -> None:
+    """Add the document's own headers, in place of what they say otherwise."""
+    replaced = {name for name, _ in body.headers}
+    if body.status == 304:  # RFC 9110, 15.4.5: the length would be that of the content
+        replaced.add("Content-Length")
+    headers[:] = [header for header in headers if header[0] not in replaced]
+    headers.extend(body.headers)
 
 
 def _always(request_id: str, started: float, more: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from function.http import endpoints
 from function.http.endpoints import Body, Endpoint, Service
 from function.http.messages import UNRESOLVED, Request
-from function.http.negotiation import JSON
+from function.http.negotiation import JSON, prefers_html
 
 
 class Operation(NamedTuple):
@@ -24,6 +24,8 @@ class Operation(NamedTuple):
     which an error has more members. Where the body is lines (protocols/lines.py) and there is
     ``of_lines``, that is meant instead; it ``streams``: the answer is made while the body arrives.
     ``explains`` where that is what is asked: it takes several times as long as a prediction.
+    ``for_browsers`` is meant where the client would rather have a page. What ``is_open`` takes
+    nobody's key: it holds nothing that is not in this repository.
     """
 
     endpoint: Endpoint
@@ -38,6 +40,8 @@ class Operation(NamedTuple):
     streams: bool = False
     of_lines: Operation | None = None
     explains: bool = False
+    for_browsers: Operation | None = None
+    is_open: bool = False
 
 
 def _adapter(name: str) -> Endpoint:
@@ -50,6 +54,18 @@ def _adapter(name: str) -> Endpoint:
         return found(service, request)
 
     return endpoint
+
+
+def _page(name: str, summary: str) -> Operation:
+    """One of pages.py, which a start does without as well."""
+
+    def endpoint(service: Service, request: Request) -> Body:
+        from function.http import pages
+
+        found: Endpoint = getattr(pages, name)
+        return found(service, request)
+
+    return Operation(endpoint, summary, is_aside=True, negotiates=True, is_open=True)
 
 
 def _mlflow(name: str, summary: str, **more: Any) -> Operation:
@@ -70,7 +86,11 @@ _IS_READY = _v2("model_ready", "Model readiness (v2)", needs_model=True)
 
 ROUTES: dict[str, dict[str, Operation]] = {
     "/": {
-        "GET": Operation(endpoints.index, "What this service is and offers"),
+        "GET": Operation(
+            endpoints.index,
+            "What this service is and offers",
+            for_browsers=_page("playground", "The playground"),
+        ),
         "POST": Operation(
             _adapter("event"), "Answer a CloudEvent with one", negotiates=True, **_ASKS
         ),
@@ -84,6 +104,9 @@ ROUTES: dict[str, dict[str, Operation]] = {
         )
     },
     "/openapi.json": {"GET": Operation(endpoints.openapi, "The OpenAPI document", is_aside=True)},
+    "/docs": {"GET": _page("swagger", "The API in Swagger UI, to try out")},
+    "/redoc": {"GET": _page("redoc", "The API in ReDoc, to read")},
+    "/pages/{file}": {"GET": _page("file", "A file of the pages")},
     "/models/info": {
         "GET": Operation(endpoints.models_info, "The loaded model and its lineage", True)
     },
@@ -143,7 +166,7 @@ ROUTES: dict[str, dict[str, Operation]] = {
 }
 
 
-_WITH_PARAMETERS = ("/v1/", "/v2/", "/endpoints/")
+_WITH_PARAMETERS = ("/v1/", "/v2/", "/endpoints/", "/pages/")
 
 
 def route_of(path: str) -> str:
@@ -184,6 +207,8 @@ def operation_of(request: Request) -> Operation | None:
         found = operations.get("GET" if method == "HEAD" else method)
         if found is not None and found.of_lines is not None and _has_lines(request.headers):
             found = found.of_lines
+        elif found is not None and found.for_browsers is not None and prefers_html(request.headers):
+            found = found.for_browsers
         request.operation = found
     return found
 

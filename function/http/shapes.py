@@ -14,7 +14,7 @@ from function.http.json_schema import (
     list_of,
     object_of,
 )
-from function.http.negotiation import JSON
+from function.http.negotiation import HTML, JSON
 from function.protocols.lines import CSV, NDJSON
 from function.settings import Settings
 
@@ -66,6 +66,7 @@ _ID = {"type": "string", "minLength": 1}
 _ASKED = {
     "anyOf": [{"$ref": f"#/components/schemas/{name}Request"} for name in ("Predict", "Batch")]
 }
+_PAGE: Json = {HTML: {}}
 _METADATA = Shape(_named("ModelMetadata"))
 _SCORING = Shape(
     _named("Scores"),
@@ -74,13 +75,16 @@ _SCORING = Shape(
 )
 
 SHAPES: dict[tuple[str, str], Shape] = {
-    ("/", "GET"): Shape(_named("Index")),
+    ("/", "GET"): Shape(_named("Index") | _PAGE),
     ("/", "POST"): Shape(_events({}), _events(_ASKED)),
     ("/health", "GET"): Shape(_named("Health")),
     ("/health/live", "GET"): Shape(_json(object_of(status={"const": "live"}))),
     ("/health/ready", "GET"): Shape(_json(object_of(status={"const": "ready"}))),
     ("/metrics", "GET"): Shape({"text/plain": {}, "application/openmetrics-text": {}}),
     ("/openapi.json", "GET"): Shape(_json({"type": "object"})),
+    ("/docs", "GET"): Shape(_PAGE),
+    ("/redoc", "GET"): Shape(_PAGE),
+    ("/pages/{file}", "GET"): Shape({"text/javascript": {}, "text/css": {}}),
     ("/models/info", "GET"): Shape(_named("ModelInfo")),
     ("/models/refresh", "POST"): Shape(_named("Refresh"), _json({}), is_body_needed=False),
     ("/predict", "POST"): Shape(

@@ -11,6 +11,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {
     200: "OK",
     204: "No Content",
+    304: "Not Modified",
     308: "Permanent Redirect",
     400: "Bad Request",
     401: "Unauthorized",
