@@ -6,7 +6,7 @@ import random
 import threading
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -191,11 +191,13 @@ def test_an_unknown_decision_is_an_error():
 
 @example(-740.0)
 @example(-709.79)
+@settings(deadline=None)
 @given(st.floats(allow_nan=False))
 def test_logistic_is_scipys(score):
     assert logistic(score) == pytest.approx(float(expit(score)), rel=1e-14, abs=0.0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(-5, 5), st.booleans()), min_size=1, max_size=30),
     st.lists(st.floats(-9, 9), max_size=10),

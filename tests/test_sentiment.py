@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ values = texts | st.none() | st.booleans() | st.integers() | st.lists(texts, max
 extras = st.dictionaries(st.sampled_from(["return_scores", "explain", "other"]), values, max_size=2)
 
 
+@settings(deadline=None)
 @given(values, extras)
 def test_predict_requests_are_judged_as_the_schema_judges(text: Any, extra: dict[str, Any]) -> None:
     payload = {"text": text, **extra}
@@ -37,6 +38,7 @@ def test_predict_requests_are_judged_as_the_schema_judges(text: Any, extra: dict
         assert read == (expected.text, expected.return_scores, expected.explain)
 
 
+@settings(deadline=None)
 @given(st.lists(texts, max_size=4) | values, extras)
 def test_batch_requests_are_judged_as_the_schema_judges(batch: Any, extra: dict[str, Any]) -> None:
     payload = {"texts": batch, **extra}

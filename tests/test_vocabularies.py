@@ -5,7 +5,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
@@ -106,6 +106,7 @@ def test_totals_are_sums_over_the_analyzers_terms(parameters):
 
 
 @pytest.mark.parametrize("parameters", PAIRS, ids=str)
+@settings(deadline=None)
 @given(texts=some_texts)
 def test_pairs_are_found_as_terms_are(parameters, texts):
     spec = spec_of(parameters)
@@ -144,6 +145,7 @@ def test_native_sums_are_pythons(parameters, binary, sublinear, norm):
 
 @needs_native
 @pytest.mark.parametrize("parameters", PAIRS, ids=str)
+@settings(deadline=None)
 @given(texts=some_texts)
 def test_any_text_has_the_same_rows_natively(parameters, texts):
     spec = spec_of(parameters)
