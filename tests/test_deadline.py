@@ -20,7 +20,7 @@ from tests.fronts import Front, front
 from tests.processes import free_port
 from tests.registry import NAME, Registry
 
-DEADLINE_SECONDS = 3.0
+DEADLINE_SECONDS = 5.0
 ATTEMPT = "model-load-attempt"
 
 
