@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.doors import answers, connect, many_descriptors, start_door
+from function.server.requests import RequestReader
+from tests.doors import answers, connect, many_descriptors, post, start_door
 from tests.processes import LiveServer
 
 CLIENTS = 1000
@@ -79,3 +81,14 @@ def test_all_that_was_sent_at_once_is_answered_in_order(server: LiveServer) -> N
     found = answers(data)
     assert [answer.status for answer in found] == [200] * 2001
     assert all(b"sentiment" in answer.body for answer in found[1:2000:5])
+
+
+def test_a_closed_connection_leaves_no_garbage() -> None:
+    """Looking for it is rare in a process whose requests leave none: connections would pile up."""
+    gc.collect()
+    reader = RequestReader(1000, lambda request: False)
+    reader.feed(post())
+    assert len(reader.items) == 1
+    reader.close()
+    del reader
+    assert gc.collect() == 0

@@ -164,6 +164,7 @@ class Connection:
             self._job = None
             if self._streamed is not None:
                 self._streamed.stream.close()
+            self._reader.close()
             self._server.forget(self)
             self._socket.close()
 

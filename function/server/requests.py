@@ -134,6 +134,11 @@ class RequestReader:
             self.fail(MalformedRequest(f"The {what}."))
         self.is_done = True
 
+    def close(self) -> None:
+        """Nobody reads on: parser and reader know each other, and would stay in memory until
+        somebody looks for garbage."""
+        del self._parser
+
     def fail(self, error: ServiceError) -> None:
         """Give up on the request that is arriving."""
         self._fail(error)
