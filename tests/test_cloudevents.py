@@ -105,6 +105,10 @@ BAD: dict[str, tuple[int, Any]] = {
     "a source that is no text": (400, ({"content-type": STRUCTURED}, structured(source=1))),
     "a batch with an empty type": (400, ({"content-type": BATCH}, b"[%b]" % structured(type=""))),
     "a batch without an id": (400, ({"content-type": BATCH}, b"[%b]" % structured(id=None))),
+    "a batch of no version": (
+        400,
+        ({"content-type": BATCH}, b"[%b]" % structured(specversion=None)),
+    ),
     "structured without an id": (400, ({"content-type": STRUCTURED}, structured(id=None))),
     "batch and no list": (400, ({"content-type": BATCH}, b"{}")),
     "batch of no events": (400, ({"content-type": BATCH}, b"[1]")),

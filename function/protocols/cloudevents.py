@@ -106,8 +106,8 @@ def _batch(body: bytes) -> list[CloudEvent]:
 
 def _checked(event: CloudEvent, given: Mapping[str, Any]) -> CloudEvent:
     """The event, where what it must have was given, as texts that are not empty: the SDK makes up
-    an id that is not there, and lets others pass."""
-    for name in ("id", "source", "type"):
+    what is not there, and lets others pass."""
+    for name in ("specversion", "id", "source", "type"):
         if not (isinstance(given[name], str) and given[name]):
             raise ValueError
     return event
