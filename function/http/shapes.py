@@ -222,7 +222,8 @@ def _scoring(rows: Json) -> Json:
     """MLflow's four ways to spell rows, in their simplest forms; more are taken."""
     row = rows["items"]
     several = {"type": "array", "minItems": 1}
-    frame = object_of(columns=list_of(TEXT), data=list_of({"type": ["array", "string"]}))
+    frame = object_of(data=list_of({"type": ["array", "string"]}))
+    frame["properties"]["columns"] = list_of(TEXT)
     return {
         "dataframe_split": frame,
         "dataframe_records": {**list_of({"type": "object"}), "minItems": 1},
