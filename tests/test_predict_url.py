@@ -116,13 +116,25 @@ def over_tls(server: LiveServer, folder: Path) -> Iterator[tuple[str, Path]]:
         port = int(server.url.rpartition(":")[2])
         upstream = await asyncio.open_connection("127.0.0.1", port)
         pumps = pump(reader, upstream[1]), pump(upstream[0], writer)
-        await asyncio.gather(*pumps, return_exceptions=True)
+        try:
+            await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            upstream[1].transport.abort()
+            writer.transport.abort()
+
+    async def end() -> None:
+        listening.close()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.sleep(0.05)  # for what was aborted to be closed
 
     listening = loop.run_until_complete(asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}", certificate
-    loop.call_soon_threadsafe(listening.close)
+    asyncio.run_coroutine_threadsafe(end(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
