@@ -136,7 +136,7 @@ def _send(duplex: Duplex, backlog: Backlog, number: int) -> None:
                 duplex.sendall(b"%x\r\n%b\r\n" % (len(asked.body), asked.body))
         if backlog.is_current(number):
             duplex.sendall(b"0\r\n\r\n")
-    except OSError:
+    except (OSError, ValueError):  # the latter of TLS that has been closed
         pass  # whoever reads sees that it broke, and may find an answer that says why
 
 
