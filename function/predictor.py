@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -69,3 +69,17 @@ class Predictor(Protocol):
 
     def predict(self, texts: Sequence[str]) -> Sequence[Answer]:
         """Classify the texts; raises ModelOutputError where the answer has another shape."""
+
+
+def answer_each(
+    predict: Callable[[Sequence[str]], Sequence[Answer]], texts: Sequence[str]
+) -> Sequence[Answer | Exception]:
+    """An answer for each text, or what the model failed with on it. Where it fails on all of them
+    together, it is asked for each alone: one that it cannot take is no reason to lose the others.
+    """
+    try:
+        return predict(texts) if texts else []
+    except Exception as exc:
+        if len(texts) == 1:
+            return [exc]
+        return [answer_each(predict, [text])[0] for text in texts]

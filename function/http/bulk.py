@@ -13,9 +13,9 @@ from function.errors import NotAcceptable, ServiceError, UnsupportedMediaType
 from function.http.codings import Deflating, Inflating, Plain
 from function.http.endpoints import Service
 from function.http.messages import Request
-from function.http.negotiation import accepts, window_bits_of
+from function.http.negotiation import accepts, accepts_gzip, window_bits_of
 from function.model.attempt import LoadedModel
-from function.predictor import Answer
+from function.predictor import Answer, answer_each
 from function.protocols import sentiment
 from function.protocols.csv_lines import CsvLines
 from function.protocols.lines import (
@@ -124,21 +124,16 @@ class LineStream:
 
     def _answers(self, model: LoadedModel, lines: Sequence[Line]) -> list[str]:
         """What stands in the place of each line."""
-        texts = [line.text for line in lines if isinstance(line, Asked)]
-        try:
-            answers = model.predictor.predict(texts) if texts else []
-        except Exception as exc:
-            if len(lines) == 1:
-                return [self._told_of(exc)]
-            # One text that the model cannot take is no reason to lose the others.
-            return [self._answers(model, [line])[0] for line in lines]
+        asked = [line for line in lines if isinstance(line, Asked)]
+        texts = [line.text for line in asked]
+        found = answer_each(model.predictor.predict, texts)
+        answers = [answer for answer in found if not isinstance(answer, Exception)]
         self._service.signals.metrics.predicted(answers)
-        if all(
-            type(line) is Asked and not (line.with_scores or line.is_explained) for line in lines
-        ):
+        is_plain = not any([line.with_scores or line.is_explained for line in asked])
+        if is_plain and len(answers) == len(lines):
             self._told += len(lines)
             return sentiment.render_each(texts, answers, model.lineage.shown_version)
-        given = iter(answers)
+        given = iter(found)
         return [
             self._answer(model, line, next(given))
             if isinstance(line, Asked)
@@ -146,8 +141,10 @@ class LineStream:
             for line in lines
         ]
 
-    def _answer(self, model: LoadedModel, line: Asked, answer: Answer) -> str:
+    def _answer(self, model: LoadedModel, line: Asked, answer: Answer | Exception) -> str:
         """A line of the answer, with what is asked for besides."""
+        if isinstance(answer, Exception):
+            return self._told_of(answer)
         shown = model.predictor.labels if line.with_scores else None
         version = model.lineage.shown_version
         rendered = sentiment.render_prediction(line.text, answer, version, shown)
@@ -193,12 +190,3 @@ def lines_of(content_type: str, settings: Settings) -> Lines:
 
 def _nobody(told: Mapping[str, Any]) -> None:
     pass
-
-
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether the client names gzip (RFC 9110, 12.5.3), and not to refuse it."""
-    for part in accept_encoding.lower().split(","):
-        coding, _, quality = part.replace(" ", "").partition(";q=")
-        if coding in ("gzip", "x-gzip"):
-            return quality.strip("0.") != "" or not quality
-    return False

@@ -64,6 +64,12 @@ class Part(NamedTuple):
     errors: int
     done: int
 
+    @classmethod
+    def of(cls, chunk: Chunk, lines: Sequence[str], written_as: Format) -> Part:
+        """The chunk's lines of answer, as they are written."""
+        output = written_as.render(lines).encode()
+        return cls(output, len(lines), sum(map(is_error, lines)), chunk.done)
+
 
 Engine = Callable[[Iterator[Chunk]], Iterator[Part]]
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException
 
-from function.predicting.chunks import Chunk, Engine, Fault, Format, Part, Source, is_error
+from function.predicting.chunks import Chunk, Engine, Fault, Format, Part, Source
 from function.predicting.connection import Address
 from function.protocols.lines import error_line
 
@@ -38,8 +38,7 @@ class Explaining:
         def part(chunk: Chunk) -> Part:
             given = [source.text(row) for row in chunk.rows]
             lines = [self._line(text, number) for number, text in enumerate(given, chunk.first)]
-            output = written_as.render(lines).encode()
-            return Part(output, len(lines), sum(map(is_error, lines)), chunk.done)
+            return Part.of(chunk, lines, written_as)
 
         def parts(chunks: Iterator[Chunk]) -> Iterator[Part]:
             try:

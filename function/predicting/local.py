@@ -16,8 +16,8 @@ from function.predicting.chunks import (
     Shape,
     Source,
     Unavailable,
-    is_error,
 )
+from function.predictor import answer_each
 from function.protocols import sentiment
 from function.protocols.lines import error_line
 from function.settings import Settings
@@ -90,7 +90,7 @@ class Answering:
         self._longest = settings.max_text_length
         self._labels = model.predictor.labels if shape.with_scores else None
         self._text = source.text
-        self._render = written_as.render
+        self._written_as = written_as
 
     def parts(self, chunks: Iterator[Chunk]) -> Iterator[Part]:
         """All of them, in this process."""
@@ -105,24 +105,26 @@ class Answering:
             line if isinstance(line, str) else error_line(number, line)
             for number, line in enumerate(placed, chunk.first)
         ]
-        output = self._render(lines).encode()
-        return Part(output, len(lines), sum(map(is_error, lines)), chunk.done)
+        return Part.of(chunk, lines, self._written_as)
 
     def _answered(self, texts: Sequence[str]) -> list[str | ServiceError]:
         """A line for each; of a text that the model cannot take the error, alone."""
-        if not texts:
-            return []
-        try:
-            answers = self._predict(texts)
-        except Exception as exc:
-            if len(texts) > 1:
-                return [self._answered([text])[0] for text in texts]
-            told = f"The model failed on this line ({type(exc).__name__})."
-            return [exc if isinstance(exc, ServiceError) else ServiceError(told)]
-        return [*sentiment.render_each(texts, answers, self._version, self._labels)]
+        found = answer_each(self._predict, texts)
+        answers = [answer for answer in found if not isinstance(answer, Exception)]
+        known = [
+            text for text, it in zip(texts, found, strict=True) if not isinstance(it, Exception)
+        ]
+        lines = iter(sentiment.render_each(known, answers, self._version, self._labels))
+        return [_told(it) if isinstance(it, Exception) else next(lines) for it in found]
 
     def _checked(self, text: str | Fault) -> str | ServiceError:
         if isinstance(text, Fault):
             return text.error
         fault = sentiment.fault_of(text, self._longest)
         return text if fault is None else Fault(fault, "/text").error
+
+
+def _told(exc: Exception) -> ServiceError:
+    if isinstance(exc, ServiceError):
+        return exc
+    return ServiceError(f"The model failed on this line ({type(exc).__name__}).")

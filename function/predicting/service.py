@@ -151,8 +151,7 @@ def _part(asked: Asked, lines: LineReader, written_as: Format) -> Part:
             continue
         line = next(answered)
         found.append(_renumbered(line, number) if is_error(line) else line)
-    output = written_as.render(found).encode()
-    return Part(output, len(found), sum(map(is_error, found)), asked.chunk.done)
+    return Part.of(asked.chunk, found, written_as)
 
 
 def _renumbered(line: str, number: int) -> str:
