@@ -35,21 +35,14 @@ class Plain:
         """Nothing more is fed; raises MalformedRequest (400) where more is needed."""
 
 
-class Inflating:
+class Inflating(Plain):
     """What is sent compressed, of one stream after the other, as gzip has them."""
 
     def __init__(self, window_bits: int) -> None:
+        super().__init__()
         self._window_bits = window_bits
         self._stream = zlib.decompressobj(window_bits)
-        self._fed = b""
         self._is_begun = False
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._fed
-
-    def feed(self, data: bytes) -> None:
-        self._fed += data
 
     def take(self) -> bytes:
         if self._stream.eof and self._fed:

@@ -71,6 +71,12 @@ def accepts(accept: str, media_types: Collection[str], suffix: str = "\n") -> bo
     return offers.get("application/*", offers.get("*/*", False))
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the client names gzip (section 12.5.3), and not to refuse it."""
+    offers = map(_offer, accept_encoding.split(","))
+    return next((wanted for coding, wanted in offers if coding in ("gzip", "x-gzip")), False)
+
+
 def _offer(part: str) -> tuple[str, bool]:
     """A media range, and whether its quality is above zero."""
     value, *parameters = (item.strip().lower() for item in part.split(";"))

@@ -16,10 +16,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from function.errors import NotInstalled, UnknownPath
-from function.http.bulk import accepts_gzip
 from function.http.endpoints import Service
 from function.http.messages import Document, Request
-from function.http.negotiation import HTML
+from function.http.negotiation import HTML, accepts_gzip
 
 FOLDER = Path(__file__).parents[1] / "pages"
 _UTF8 = "; charset=utf-8"
