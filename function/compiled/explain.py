@@ -45,25 +45,23 @@ class Explainer:
         """As LinearPredictor.explain."""
         values = [features(text) for _, features, _ in self._parts]
         rows = add_up([pair for found in values for pair in found.values()], self._intercepts)
-        place = self._place_of(answer.label if label is None else label, rows)
+        scores = [mixed(mix, rows) for mix in self._mixes]
+        place = self._place_of(answer.label if label is None else label, scores)
         mix = self._mixes[place]
         terms, unknown = self._terms(text, values, mix)
         terms.sort(key=lambda term: abs(term.contribution), reverse=True)
         probability = None if answer.scores is None else answer.scores[place]
         return Explanation(
             self._labels[place],
-            mixed(mix, rows),
+            scores[place],
             mixed(mix, self._intercepts),
             terms,
             unknown,
-            link(self._decision, self._labels, place, rows, probability),
+            link(self._decision, self._labels, place, scores, rows, probability),
         )
 
-    def _place_of(self, label: str | None, rows: Sequence[float]) -> int:
-        if label is not None:
-            return self._labels.index(label)
-        scores = [mixed(mix, rows) for mix in self._mixes]
-        return scores.index(max(scores))
+    def _place_of(self, label: str | None, scores: Sequence[float]) -> int:
+        return scores.index(max(scores)) if label is None else self._labels.index(label)
 
     def _terms(
         self, text: str, values: Sequence[Mapping[int, Feature]], mix: Mix

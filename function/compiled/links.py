@@ -52,15 +52,15 @@ def link(
     decision: Mapping[str, Any],
     labels: Sequence[str],
     place: int,
+    scores: Sequence[float],
     rows: Sequence[float],
     probability: float | None,
 ) -> dict[str, Any]:
-    """Return the link of the label at `place`, of which this is the probability, given the model's
-    scores."""
-    own = [mixed(mix, rows) for mix in mixes(decision, len(labels), len(rows))]
+    """Return the link of the label at `place`, of which this is the probability, given the labels'
+    scores and those of the model that they are made of."""
     kind, more = _spelled_out(decision, labels, place, rows)
-    scores = dict(zip(labels, own, strict=True))
-    return {"kind": kind, "scores": scores, **more, "probability": probability}
+    by_label = dict(zip(labels, scores, strict=True))
+    return {"kind": kind, "scores": by_label, **more, "probability": probability}
 
 
 def _rows_of_labels(start: int, stop: int, classes: int) -> Mix:
