@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import clean_environ
 from tests.doors import ROOT, commands, connect, post, raw, start_door
-from tests.processes import LiveServer, free_port, start_process
+from tests.processes import LiveServer, free_port, start_process, until
 
 NDJSON = b"Content-Type: application/x-ndjson"
 CSV = b"Content-Type: text/csv"
@@ -103,14 +103,6 @@ def ask(server: LiveServer, request: bytes) -> Reader:
         answer = Reader(client)
         answer.kept = answer.whole()
         return answer
-
-
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def memory_megabytes(server: LiveServer) -> float:
@@ -280,14 +272,14 @@ def test_a_body_that_breaks_ends_the_answer_in_words_and_unfinished(
         data, is_whole = answer.whole()
     assert answer.status == 200 and not is_whole
     assert json.loads(data.splitlines()[-1])["error"]["status"] == 400
-    record = until(lambda: records_of_lines(door))[-1]
+    record = until(lambda: records_of_lines(door), 10)[-1]
     assert record["ended_by"] == "Bad Request"
 
 
 def test_the_log_has_how_many_lines_there_were_and_none_of_them(door: LiveServer) -> None:
     body = b'{"text": "%s"}\n{"%s": 1}\n%s\n' % ((SECRET.encode(),) * 3)
     ask(door, post(b"/predict_batch", NDJSON, body=body)).lines()
-    record = until(lambda: records_of_lines(door))[-1]
+    record = until(lambda: records_of_lines(door), 10)[-1]
     assert (record["lines"], record["errors"], record["status"]) == (3, 2, 200)
     assert "ended_by" not in record
     assert SECRET not in door.output.read_text()
@@ -382,7 +374,7 @@ def test_who_does_not_read_is_not_read_from(serve: Callable[..., LiveServer]) ->
                 sent += len(LINE) * 1000
         assert memory_megabytes(server) - before < 2
         assert server.request("/predict", {"text": "fine"}).status == 200
-        until(lambda: records_of_lines(server))  # and given up on
+        until(lambda: records_of_lines(server), 10)  # and given up on
     assert records_of_lines(server)[0]["ended_by"] in ("the client left", "Request Timeout")
 
 
@@ -392,7 +384,7 @@ def test_a_client_that_leaves_stops_the_work(serve: Callable[..., LiveServer]) -
         client.sendall(head() + chunk(LINE * 20_000))
         client.recv(1000)
     left = time.monotonic()
-    record = until(lambda: records_of_lines(server))[0]
+    record = until(lambda: records_of_lines(server), 10)[0]
     assert record["ended_by"] == "the client left" and record["lines"] < 20_000
     assert time.monotonic() - left < 1.5
 

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import AppFactory
 from tests.fronts import Front, front
-from tests.processes import free_port
+from tests.processes import free_port, until
 from tests.registry import NAME, Registry
 
 DEADLINE_SECONDS = 5.0
@@ -41,13 +41,6 @@ def _folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def attempts() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == ATTEMPT]
-
-
-def until(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def predict(client: FlaskClient) -> Any:
