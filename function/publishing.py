@@ -6,6 +6,7 @@ scikit-learn for it. docs/publishing.md.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from function import __version__
 from function.compiled import artifact, writing
-from function.compiled.files import SUMS, CompiledModelError
+from function.compiled.files import MANIFEST, SUMS, CompiledModelError
 from function.compiler.compiler import NotCompilable
 from function.compiling import Report, compile_model
 from function.errors import ModelLoadError, ModelOutputError
@@ -69,6 +70,7 @@ def publish_version(
             compiled.original.digest or "",
             files,
             __version__,
+            json.loads((folder / MANIFEST).read_bytes())["format"],
         )
         mlflow.publish(lineage, folder, what)
     report(f"published {version} (sha256 {digest})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from function.demo.sentences import read_sentences
+from function.registry.published import tag_of
 
 NAME = "reviews"
+TAG = tag_of(f"3-{sys.byteorder}")
+"""Of what is published of these models: format 3 can say all that is in them."""
 EXAMPLE = pd.DataFrame({"text": ["Lovely little shop", "Never again"]})
 
 

@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from function.compiled.artifact import load
 from function.compiled.files import CompiledModelError
+from function.compiled.formats import format_of
 from function.compiled.vectorizer import row_layout
 from function.compiled.writing import save
 from function.compiler.compiler import translate
@@ -125,11 +126,62 @@ def test_an_edited_manifest_is_refused_by_name(saved):
 
 
 def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
-    edit_manifest(saved, format=4)
+    edit_manifest(saved, format=5)
     for prepare in (lambda: None, lambda: resum(saved)):
         prepare()
-        with pytest.raises(CompiledModelError, match="format 4, and this version reads 3"):
+        with pytest.raises(CompiledModelError, match="format 5, and this version reads 2, 3 and 4"):
             load(saved)
+
+
+def as_format_2(folder):
+    """Rewrite a saved folder as versions before format 3 did."""
+    facts = json.loads((folder / "manifest.json").read_text())
+    for position, spec in enumerate(facts["vectorizers"]):
+        content = io.BytesIO((folder / f"vectorizer.{position}").read_bytes())
+        for part, size in spec.pop("sizes").items():
+            (folder / f"{part}.{position}").write_bytes(content.read(size))
+        (folder / f"vectorizer.{position}").unlink()
+    edit_manifest(folder, format=2, vectorizers=facts["vectorizers"])
+    resum(folder)
+
+
+@pytest.mark.parametrize("combination", SAVED[::7], ids=str)
+def test_folders_of_format_2_are_still_read(fitted, combination, tmp_path):
+    before = translate(fitted(combination))
+    save(tmp_path / "model", before, LINEAGE)
+    as_format_2(tmp_path / "model")
+    assert load(tmp_path / "model")[0].predict(TEXTS) == before.predict(TEXTS)
+
+
+def test_a_part_of_a_folder_of_format_2_that_was_cut_short_is_refused(saved):
+    as_format_2(saved)
+    (saved / "rows.0").write_bytes((saved / "rows.0").read_bytes()[:-1])
+    with pytest.raises(
+        CompiledModelError, match=r"rows\.0: its content is not what SHA256SUMS says"
+    ):
+        load(saved)
+    resum(saved)
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(saved)
+
+
+@pytest.mark.parametrize(
+    ("format", "where", "what"),
+    [
+        (3, "", {}),
+        (4, "", {"trees": 100}),
+        (4, "decision", {"kind": "votes"}),
+        (4, "vectorizer", {"vocabulary": "hashed"}),
+        (4, "vectorizer", {"hashing": None}),
+        (4, "analyzer", {"tokenizer": "str.split"}),
+    ],
+)
+def test_a_folder_is_of_the_oldest_format_that_can_say_what_is_in_it(saved, format, where, what):
+    facts = json.loads((saved / "manifest.json").read_text())
+    vectorizer = facts["vectorizers"][0]
+    places = {"": facts, "vectorizer": vectorizer, "analyzer": vectorizer["analyzer"]}
+    {**places, "decision": facts["decision"]}[where].update(what)
+    assert format_of(facts) == format
 
 
 SWAP = {"negative": "positive", "positive": "negative"}

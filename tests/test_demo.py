@@ -13,8 +13,8 @@ import pytest
 
 from function.demo.sentences import LABELS, read_sentences
 from function.demo.train import evaluate
-from function.registry import published
 from tests.conftest import ROOT, AppFactory, clean_environ
+from tests.registry import TAG
 
 
 def run_demo(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -116,4 +116,4 @@ def test_help_has_examples(tmp_path: Path) -> None:
 def test_the_demo_is_published_and_served_from_there(demo_folder: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{demo_folder}/mlflow.db")
     version = client.get_model_version_by_alias("prod-sentiment-classifier", "champion")
-    assert published.TAG in version.tags
+    assert TAG in version.tags

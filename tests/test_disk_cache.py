@@ -215,7 +215,7 @@ def test_several_processes_share_one_cache(registry: Troubled, tmp_path: Path) -
 def keep(cache: DiskCache, number: int, size: int) -> Any:
     """A folder of that size, kept."""
     content = {"a": b"x" * size}
-    found = publication("place/run", f"{number}  a\n".encode(), "", {}, "")
+    found = publication("place/run", f"{number}  a\n".encode(), "", {}, "", 3)
     with cache.keeping(found, PublishedFiles(found, lambda name: iter([content[name]]))) as files:
         files.read("a")
     return found

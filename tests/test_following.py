@@ -24,7 +24,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import function
-from function.registry import published
 from tests.conftest import start_framework
 from tests.fronts import front, passed_on
 from tests.processes import LiveServer, Reply
@@ -37,7 +36,7 @@ from tests.promotions import (
     served,
     wait_until,
 )
-from tests.registry import Registry, strings_pipeline, training_data
+from tests.registry import TAG, Registry, strings_pipeline, training_data
 from tests.traffic import Traffic
 
 pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
@@ -180,7 +179,7 @@ def test_a_model_that_is_not_compiled_is_followed_at_its_cost(registry: str, sta
 def damage(folder: Path, registry: str, name: str, version: str) -> Path:
     """Cut the published folder short, and the original too: nothing of the version loads."""
     found = MlflowClient(registry).get_model_version(name, version)
-    tag = json.loads(found.tags[published.TAG])
+    tag = json.loads(found.tags[TAG])
     root = folder / "artifacts" / tag["location"].partition(":/")[2].strip("/")
     for file in (root / tag["path"] / "vectorizer.0", root / "model.skops"):
         file.rename(file.with_suffix(".kept"))

@@ -28,7 +28,7 @@ from function.settings import Settings
 from tests.conftest import ROOT, clean_environ, modules_after
 from tests.fronts import front
 from tests.processes import Reply
-from tests.registry import Registry, strings_pipeline, text_signature, training_data
+from tests.registry import TAG, Registry, strings_pipeline, text_signature, training_data
 from tests.warm import run_python
 
 pytestmark = pytest.mark.usefixtures("no_settings_of_mlflow")
@@ -90,14 +90,14 @@ def compile_(server_registry: Registry, *arguments: str) -> subprocess.Completed
 def tag_of(uri: str) -> dict[str, str]:
     name, version = uri.removeprefix("models:/").split("/")
     tags = MlflowClient().get_model_version(name, version).tags
-    found: dict[str, str] = json.loads(tags[published.TAG])
+    found: dict[str, str] = json.loads(tags[TAG])
     return found
 
 
 def set_tag(uri: str, **changes: str) -> None:
     name, version = uri.removeprefix("models:/").split("/")
     value = json.dumps({**tag_of(uri), **changes})
-    MlflowClient().set_model_version_tag(name, version, published.TAG, value)
+    MlflowClient().set_model_version_tag(name, version, TAG, value)
 
 
 def folder_of(server_registry: Registry, uri: str) -> Path:
@@ -132,7 +132,7 @@ def test_the_tag_names_the_folder_its_digest_the_models_and_the_compilers_versio
     assert (folder / "SHA256SUMS").read_text() == tag["sums"]
     assert tag["compiled_by"] == function.__version__
     assert len(tag["model_digest"]) == 64
-    assert published.TAG.endswith(f".{published.KIND}")
+    assert tag["path"] == f"compiled/3-{sys.byteorder}-{tag['digest'][:12]}"
     assert artifact.load(folder)[0].predict([TEXT])[0].label == "positive"
 
 
@@ -225,7 +225,7 @@ def test_every_version_that_an_alias_names_is_published(
     client.set_registered_model_alias(name, "challenger", "3")
     ended = compile_(server_registry, "--publish", "--all-aliases", name)
     assert ended.returncode == 0, ended.stderr
-    given = [published.TAG in client.get_model_version(name, v).tags for v in ("1", "2", "3")]
+    given = [TAG in client.get_model_version(name, v).tags for v in ("1", "2", "3")]
     assert given == [True, False, True]
     assert "@challenger" in ended.stderr
 
@@ -242,7 +242,7 @@ def test_of_several_versions_the_one_that_cannot_be_published_is_named_and_the_o
     ended = compile_(server_registry, "--publish", "--all-aliases", name)
     assert ended.returncode == 1
     assert "version 1 cannot be published" in ended.stderr
-    assert published.TAG in MlflowClient().get_model_version(name, "2").tags
+    assert TAG in MlflowClient().get_model_version(name, "2").tags
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def another_digest(folder: Path, uri: str) -> None:
 
 def no_json(folder: Path, uri: str) -> None:
     name, version = uri.removeprefix("models:/").split("/")
-    MlflowClient().set_model_version_tag(name, version, published.TAG, "{")
+    MlflowClient().set_model_version_tag(name, version, TAG, "{")
 
 
 def other_model_files(folder: Path, uri: str) -> None:
@@ -358,9 +358,9 @@ def test_whatever_a_tag_holds_instead_the_original_serves(
     server_registry: Registry, plain: str, tag: str
 ) -> None:
     name, version = plain.removeprefix("models:/").split("/")
-    MlflowClient().set_model_version_tag(name, version, published.TAG, tag)
+    MlflowClient().set_model_version_tag(name, version, TAG, tag)
     found, stages = load(server_registry.tracking_uri, plain)
-    assert stages.not_published == f"its tag {published.TAG} cannot be read"
+    assert stages.not_published == f"its tag {TAG} cannot be read"
     assert found.predictor.predict([TEXT])[0].label == "positive"
 
 
@@ -396,8 +396,8 @@ def test_a_version_that_is_not_published_is_served_as_ever(
     server_registry: Registry, register: Register
 ) -> None:
     found, stages = load(server_registry.tracking_uri, register())
-    assert stages.not_published == f"no compiled folder of format {published.KIND} is published" + (
-        " for it"
+    assert stages.not_published == (
+        f"no compiled folder of format 4-{sys.byteorder} or 3-{sys.byteorder} is published for it"
     )
     assert found.predictor.predict([TEXT])[0].label == "positive"
 
@@ -407,7 +407,7 @@ def test_formats_stand_side_by_side(
 ) -> None:
     uri = register()
     name, version = uri.removeprefix("models:/").split("/")
-    of_another = published.TAG.replace(published.KIND, "9-little")
+    of_another = published.tag_of("9-little")
     MlflowClient().set_model_version_tag(name, version, of_another, '{"digest": "0"}')
     function.publish(uri)
     assert load(server_registry.tracking_uri, uri)[1].not_published is None

@@ -11,6 +11,8 @@
           table         what the faithful way reads (vectorizer.Vectorizer)
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
 
+formats.py has what the format's number stands for.
+
 SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
 cut short, edited or mixed with another does not load. That guards against accidents; where someone
 recomputed the sums, what is loaded still is of the types and in the ranges that serving relies on
@@ -22,12 +24,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
 from function.compiled.files import (
-    FORMAT,
+    FORMATS,
     MANIFEST,
     SUMS,
     VECTORIZER,
@@ -53,6 +55,8 @@ PARTS = {
     PairVocabulary.kind: ("terms", "pairs", "rows", "table"),
 }
 """By kind of vocabulary, what a vectorizer's file consists of."""
+
+ReadParts = Callable[[Files, int, Mapping[str, int], Mapping[str, str]], dict[str, bytes]]
 
 
 def load(
@@ -89,8 +93,9 @@ def _build(
     files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
     scores = len(facts["intercepts"])
+    read = _read_parts_apart if facts["format"] == 2 else _read_parts
     vectorizers = [
-        _load_vectorizer(files, position, dict(spec), scores, sums)
+        _load_vectorizer(files, position, dict(spec), scores, sums, read)
         for position, spec in enumerate(facts["vectorizers"])
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
@@ -105,16 +110,15 @@ def _build(
 
 
 def _load_vectorizer(
-    place: Files, position: int, spec: dict[str, Any], scores: int, sums: Mapping[str, str]
+    place: Files,
+    position: int,
+    spec: dict[str, Any],
+    scores: int,
+    sums: Mapping[str, str],
+    read: ReadParts,
 ) -> Vectorizer:
-    kind, name = spec.pop("vocabulary"), f"{VECTORIZER}.{position}"
-    sizes = [spec["sizes"][part] for part in PARTS[kind]]
-    (*contents, rest), digest = place.read(name, sizes)
-    _check(place.named, name, digest, sums)
-    if rest or sum(map(len, contents)) != sum(sizes):
-        raise ValueError(f"sizes: {spec['sizes']} are not those of {name}")
-    del spec["sizes"]
-    parts = dict(zip(PARTS[kind], contents, strict=True))
+    kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", {})
+    parts = read(place, position, {part: sizes.get(part) for part in PARTS[kind]}, sums)
     vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     found = Vectorizer(
@@ -127,6 +131,29 @@ def _load_vectorizer(
     return found
 
 
+def _read_parts(
+    place: Files, position: int, sizes: Mapping[str, int], sums: Mapping[str, str]
+) -> dict[str, bytes]:
+    """The vectorizer's parts by name, of one file."""
+    name = f"{VECTORIZER}.{position}"
+    (*contents, rest), digest = place.read(name, sizes.values())
+    _check(place.named, name, digest, sums)
+    if rest or sum(map(len, contents)) != sum(sizes.values()):
+        raise ValueError(f"sizes: {sizes} are not those of {name}")
+    return dict(zip(sizes, contents, strict=True))
+
+
+def _read_parts_apart(
+    place: Files, position: int, sizes: Mapping[str, int], sums: Mapping[str, str]
+) -> dict[str, bytes]:
+    """As `_read_parts`, of format 2: each part in a file of its own, which has its size."""
+    parts = {}
+    for part in sizes:
+        (parts[part],), digest = place.read(f"{part}.{position}")
+        _check(place.named, f"{part}.{position}", digest, sums)
+    return parts
+
+
 def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     """Refuse what this version cannot read first: a newer format may sum its files another way."""
     try:
@@ -136,10 +163,12 @@ def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("kind") != KIND:
         raise damaged(f"{folder}/{MANIFEST}", "it is not a compiled model's")
     version = facts.get("format")
-    if version != FORMAT:
+    if version not in FORMATS:
+        *older, newest = FORMATS
         raise CompiledModelError(
-            f"{folder}/{MANIFEST}: format {version!r}, and this version reads {FORMAT}; "
-            "compile the model with the version that serves it"
+            f"{folder}/{MANIFEST}: format {version!r}, and this version reads"
+            f" {', '.join(map(str, older))} and {newest};"
+            " compile the model with the version that serves it"
         )
     if facts.get("byte_order") != sys.byteorder:
         raise CompiledModelError(

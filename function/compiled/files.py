@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
-FORMAT = 3
+FORMATS = (2, 3, 4)
+"""What this version reads; formats.py has what they are."""
 SUMS, MANIFEST, VECTORIZER = "SHA256SUMS", "manifest.json", "vectorizer"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 

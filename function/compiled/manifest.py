@@ -50,6 +50,8 @@ def check(manifest: Mapping[str, Any]) -> None:
         _require(manifest, classes=lambda value: _are_names(value) and len(value) == len(labels))
     for spec in manifest["vectorizers"]:
         check_vectorizer(spec)
+        if manifest["format"] > 2:  # there each part's file has its size
+            _require(spec, sizes=_are_sizes)
 
 
 def check_vectorizer(spec: Mapping[str, Any]) -> None:
@@ -59,7 +61,6 @@ def check_vectorizer(spec: Mapping[str, Any]) -> None:
         analyzer=lambda value: isinstance(value, dict),
         vocabulary=lambda value: value in (TermVocabulary.kind, PairVocabulary.kind),
         terms=lambda value: isinstance(value, dict),
-        sizes=lambda value: isinstance(value, dict) and all(map(_is_count, value.values())),
         columns=lambda value: _is_count(value) and value < 2**32,
         units=lambda value: value is None or (_is_list(value, _is_unit) and len(value) == 2),
         binary=_is_bool,
@@ -95,6 +96,10 @@ def _require(fields: Mapping[str, Any], **checks: Check) -> None:
     for name, is_right in checks.items():
         if not is_right(fields[name]):
             raise ValueError(f"{name}: {str(fields[name])[:80]!r} is not what belongs there")
+
+
+def _are_sizes(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_count, value.values()))
 
 
 def _is_unit(value: Any) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from function.compiled.artifact import KIND, PARTS
-from function.compiled.files import FORMAT, MANIFEST, SUMS, VECTORIZER, CompiledModelError
+from function.compiled.files import MANIFEST, SUMS, VECTORIZER, CompiledModelError
 from function.compiled.folder import write_folder
+from function.compiled.formats import format_of
 from function.compiled.linear import LinearPredictor
 from function.compiled.vectorizer import Vectorizer, row_layout
 
@@ -47,7 +48,6 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         specs.append({**_spec(vectorizer, terms), "sizes": sizes})
     facts = {
         "kind": KIND,
-        "format": FORMAT,
         "byte_order": sys.byteorder,
         "lineage": dict(lineage),
         "classes": predictor.classes,
@@ -57,6 +57,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
+    facts["format"] = format_of(facts)
     files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
     sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     files[SUMS] = sums.encode()

@@ -146,9 +146,7 @@ def publish(lineage: Lineage, folder: Path, what: Publication) -> None:
             client.log_model_artifacts(lineage.model_id, str(folder), what.path)
         else:
             client.log_artifacts(lineage.run_id, str(folder), what.path)
-        client.set_model_version_tag(
-            lineage.model_name, lineage.version, published_folders.TAG, what.to_tag()
-        )
+        client.set_model_version_tag(lineage.model_name, lineage.version, *what.to_tag())
 
 
 def aliased_versions(name: str) -> dict[str, list[str]]:

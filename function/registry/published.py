@@ -14,13 +14,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from function.compiled.files import FORMAT, sha256_for, sha256_of
+from function.compiled.files import sha256_for, sha256_of
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
-KIND = f"{FORMAT}-{sys.byteorder}"
-TAG = f"sentiment-function.compiled.{KIND}"
-
+FORMATS = (4, 3)
+"""Those that are published, the newest first."""
+_KINDS = tuple(f"{number}-{sys.byteorder}" for number in FORMATS)
 
 Ask = Callable[[str], Iterator[bytes]]
 """The content of one of a folder's files, in pieces."""
@@ -46,46 +46,69 @@ class Publication(NamedTuple):
     listing_digest: str
     compiled_by: str
 
-    def to_tag(self) -> str:
-        return json.dumps(self._asdict())
+    def to_tag(self) -> tuple[str, str]:
+        """The tag's key and value."""
+        kind = self.path.removeprefix(f"{FOLDER}/").rpartition("-")[0]
+        return tag_of(kind), json.dumps(self._asdict())
+
+
+def tag_of(kind: str) -> str:
+    """The key of the tag for folders of a kind: format and byte order, as 3-little."""
+    return f"sentiment-function.compiled.{kind}"
 
 
 def publication(
-    location: str, sums: bytes, model_digest: str, files: Mapping[str, int], by: str
+    location: str,
+    sums: bytes,
+    model_digest: str,
+    files: Mapping[str, int],
+    by: str,
+    format: int,
 ) -> Publication:
-    """What is to be published, of a folder with these sums made from a model of these files."""
+    """What is to be published, of a folder of a format and with these sums, made from a model of
+    these files."""
     digest = sha256_of([sums])
-    path = f"{FOLDER}/{KIND}-{digest[:12]}"
+    path = f"{FOLDER}/{format}-{sys.byteorder}-{digest[:12]}"
     return Publication(
         location, path, digest, sums.decode(), model_digest, listing_digest(files), by
     )
 
 
 def find(lineage: Lineage) -> Publication:
-    """What the version's tags name for this format; NotPublished where there is none."""
-    tag = lineage.tags.get(TAG)
-    if tag is None:
-        raise NotPublished(f"no compiled folder of format {KIND} is published for it")
+    """What the version's tags name, of the newest format that can be read; NotPublished where there
+    is none."""
+    tags = tags_of(lineage)
+    if not tags:
+        raise NotPublished(
+            f"no compiled folder of format {' or '.join(_KINDS)} is published for it"
+        )
+    name, tag = next(iter(tags.items()))
     try:
         told = json.loads(tag)
     except (ValueError, RecursionError):
-        raise NotPublished(f"its tag {TAG} cannot be read") from None
-    return read_publication(told, lineage)
+        raise NotPublished(f"its tag {name} cannot be read") from None
+    return read_publication(told, lineage, name)
 
 
-def read_publication(told: object, lineage: Lineage) -> Publication:
-    """A publication of this version from JSON; NotPublished where it is none."""
+def tags_of(lineage: Lineage) -> dict[str, str]:
+    """The version's tags of published folders that can be read here, the newest format first."""
+    names = map(tag_of, _KINDS)
+    return {name: lineage.tags[name] for name in names if name in lineage.tags}
+
+
+def read_publication(told: object, lineage: Lineage, tag: str = "") -> Publication:
+    """A publication of this version from JSON, of a tag; NotPublished where it is none."""
     if (
         not isinstance(told, dict)
         or told.keys() != {*Publication._fields}
         or not all(isinstance(value, str) and value.isascii() for value in told.values())
     ):
-        raise NotPublished(f"its tag {TAG} cannot be read")
+        raise NotPublished(f"its tag {tag} cannot be read")
     found = Publication(**told)
     if sha256_of([found.sums.encode()]) != found.digest:
-        raise NotPublished(f"its tag {TAG} contradicts itself: the digest is not that of the sums")
+        raise NotPublished(f"its tag {tag} contradicts itself: the digest is not that of the sums")
     if (lineage.model_id or lineage.run_id) not in found.location.split("/"):
-        raise NotPublished(f"its tag {TAG} names another model's artifacts")
+        raise NotPublished(f"its tag {tag} names another model's artifacts")
     return found
 
 
