@@ -66,7 +66,7 @@ COPY supply/extras.py supply/locks.py supply/
 ARG EXTRA_REQUIREMENTS=""
 RUN python -m supply.extras /opt/venv $EXTRA_REQUIREMENTS
 
-# native.c is compiled here, and no image keeps the compiler; --build-arg NATIVE=no does without.
+# The C code is compiled here, and no image keeps the compiler; --build-arg NATIVE=no does without.
 FROM base AS code
 ARG NATIVE=yes
 RUN [ "$NATIVE" = no ] || { \

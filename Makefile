@@ -139,5 +139,5 @@ $(VENV)/installed-%: $(VENV)/installed pyproject.toml
 	@touch $@
 
 # Batches in half the time; without a C compiler all works, and it says so.
-$(NATIVE): function/compiled/native.c $(VENV)/installed
+$(NATIVE): $(wildcard function/compiled/native/*.[ch]) $(VENV)/installed
 	@$(BIN)/python -m function.build || true

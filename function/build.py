@@ -1,4 +1,4 @@
-"""``python -m function.build``: compile native.c, with which batches take half the time.
+"""``python -m function.build``: compile compiled/native/, with which batches take half the time.
 
 Nothing needs it: where there is no C compiler, pairs.py does the same work.
 """
@@ -12,11 +12,15 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "compiled" / "native.c"
-MODULE = SOURCE.with_name("_native.abi3.so")
+SOURCES = Path(__file__).parent / "compiled" / "native"
+"""Every .c file there is part of the module."""
+MODULE = SOURCES.with_name("_native.abi3.so")
 """Any CPython from 3.11 on can load it."""
+OPTIONS = ["-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"]
+"""Without contraction: a product and a sum rounded once would be other bits than scikit-learn's."""
 SHARED = {"darwin": ["-bundle", "-undefined", "dynamic_lookup"]}.get(sys.platform, ["-shared"])
 EPILOG = """examples:
   python -m function.build             with the first of cc, gcc and clang that is installed
@@ -28,26 +32,30 @@ def main() -> None:
     """Build the module beside its source; exit status 1 with one line where it cannot be done."""
     argparse.ArgumentParser(
         prog="python -m function.build",
-        description="Compile native.c, with which batches take half the time. Nothing needs it.",
+        description="Compile compiled/native/, with which batches take half the time. "
+        "Nothing needs it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     ).parse_args()
     try:
-        _build()
+        build(MODULE)
     except (OSError, ValueError, subprocess.CalledProcessError) as exc:
         raise SystemExit(
-            f"{SOURCE.name} was not built ({exc}); serving goes on without it"
+            f"{MODULE.name} was not built ({exc}); serving goes on without it"
         ) from None
 
 
-def _build() -> None:
-    MODULE.unlink(missing_ok=True)  # an older one is of no use; a server that runs keeps it open
-    partial = MODULE.with_name(f"_native.{os.getpid()}.so")
-    options = ["-O2", *shlex.split(os.environ.get("CFLAGS", "")), "-fPIC", *SHARED]
-    command = [*_compiler(), *options, f"-I{_headers()}", str(SOURCE), "-lm", "-o", str(partial)]
+def build(module: Path, options: Sequence[str] = ()) -> None:
+    """Compile the module, with more options for the compiler than the usual and CFLAGS. Raises
+    OSError, ValueError or CalledProcessError where it cannot be done, and nothing is left then."""
+    module.unlink(missing_ok=True)  # an older one is of no use; a server that runs keeps it open
+    partial = module.with_name(f"_native.{os.getpid()}.so")
+    chosen = [*OPTIONS, *shlex.split(os.environ.get("CFLAGS", "")), *options]
+    sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
+    command = [*_compiler(), *chosen, *SHARED, f"-I{_headers()}", *sources]
     try:
-        subprocess.run(command, check=True)
-        partial.replace(MODULE)
+        subprocess.run([*command, "-lm", "-o", str(partial)], check=True)
+        partial.replace(module)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -329,12 +329,12 @@ def without_native() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=["native", "python"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """With native.c and without, for modules that are about what a compiled model answers."""
+    """With the C code and without, for modules that are about what a compiled model answers."""
     if request.param == "python":
         with without_native():
             yield request.param
     elif native._native is None:
-        pytest.skip("native.c is not built: no C compiler")
+        pytest.skip("the C code is not built: no C compiler")
     else:
         yield request.param
 

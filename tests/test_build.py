@@ -1,4 +1,4 @@
-"""native.c: built with one command where there is a compiler, never missed where there is none."""
+"""The C code: built with one command where a compiler is there, never missed where none is."""
 
 from __future__ import annotations
 
@@ -95,6 +95,6 @@ def test_a_module_of_another_version_stays_aside(clone: Path) -> None:
     assert json.loads(run(clone, "-c", ASK, texts=["good"]).stdout)[0] is False
 
 
-def test_native_c_and_its_wrapper_are_of_one_version() -> None:
-    source = (ROOT / "function/compiled/native.c").read_text()
+def test_the_c_code_and_its_wrapper_are_of_one_version() -> None:
+    source = (ROOT / "function/compiled/native/native.h").read_text()
     assert f"#define VERSION {native.VERSION} " in source

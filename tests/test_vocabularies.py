@@ -42,7 +42,7 @@ OTHERS = [
 ]
 FEW_TERMS = ["go", "good", "a", "é", "b", "_", "e", "TM", "tm", "gTM", "gtm", "GO", "oTM"]
 FEW_TERMS += ["go go", "go good", "a b", "é a", "_ go", "e a", "go TM", "go tm"]
-needs_native = pytest.mark.skipif(native._native is None, reason="native.c is not built")
+needs_native = pytest.mark.skipif(native._native is None, reason="the C code is not built")
 some_texts = st.lists(st.text("abgodGT \t_é.™", max_size=30) | st.text(max_size=20), max_size=5)
 
 

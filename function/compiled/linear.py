@@ -76,7 +76,7 @@ class LinearPredictor:
 
     @property
     def native(self) -> bool:
-        """Whether native.c has a part in it."""
+        """Whether the C code has a part in it."""
         return any(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:

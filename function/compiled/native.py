@@ -1,7 +1,7 @@
-"""Words and pairs of words in C, where native.c has been built; where not, pairs.py serves.
+"""Words and pairs of words in C, where native/ has been built; where not, pairs.py serves.
 
 A hundred texts are found and added up in a fifth of the time, and a vocabulary is served as its
-files have it, not taken apart into Python's objects. `python -m function.build` builds native.c;
+files have it, not taken apart into Python's objects. `python -m function.build` builds it;
 nothing needs it, and both ways give the same numbers.
 """
 
@@ -19,7 +19,7 @@ from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
 
 VERSION = 4
-"""Of native.c: what was built of another stays aside until it is built again."""
+"""Of native.h: what was built of another stays aside until it is built again."""
 
 try:
     from function.compiled import _native
@@ -106,7 +106,7 @@ class NativeVocabulary:
         return cls(spec, layout, files)
 
     def _words(self, text: str) -> str:
-        """Return the text as native.c takes it."""
+        """Return the text as words.c takes it."""
         return self._fold(text) if text.isascii() else " ".join(self._find(text))
 
 

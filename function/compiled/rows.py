@@ -27,7 +27,7 @@ COLUMN_MASK = (1 << COLUMN_BITS) - 1
 FIELD_MASK = (1 << FIELD_BITS) - 1
 LARGEST_FIELD = 5 << 48
 """What no field comes up to: `unit_for` makes 4 << 48 at most of numbers of which 4,096 are to be
-added up. native.c knows it."""
+added up. native.h knows it."""
 _SIGN = bytes(128) + b"\xff" * 128
 _COUNT_BYTES = 4
 """In a sum; in a row, one byte."""

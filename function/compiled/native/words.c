@@ -1,81 +1,6 @@
-/* Words and pairs of words in C: what pairs.py and quick.py do, a text in 1.5 microseconds.
+/* The words and pairs of words of a vocabulary, and those of a text. See native.h. */
 
-A vocabulary stays as its files have it (artifact.py): the words one after the other, two numbers
-for each pair, a packed row (rows.py) for each term. Two hash tables of numbers lead into them.
-
-Texts come in lower case where the model wants that: those in ASCII whole, others as the words that
-Python found in them, between spaces. Python's lock is held throughout, and while the scratch space
-is in use nothing is called that could run Python code: it is one text's at a time. */
-
-#define PY_SSIZE_T_CLEAN
-#define Py_LIMITED_API 0x030b0000
-#include <Python.h>
-#include <math.h>
-#include <string.h>
-
-#define VERSION 4 /* native.py's: a module that is older than it is left alone */
-#define NOT_FOUND UINT32_MAX
-#define COLUMN_BYTES 4
-#define FIELD_BYTES 8
-#define COUNT_BYTES 1
-#define LARGEST_FIELD (INT64_C(5) << 48) /* rows.py */
-
-/* What a term counts for that occurs several times, and in which cases there is no sum. */
-typedef struct {
-    int binary, sublinear, has_squares;
-    Py_ssize_t most;
-} Rules;
-
-typedef struct {
-    uint32_t hash, word; /* the word's number plus one; 0 is an empty slot */
-} WordSlot;
-
-typedef struct {
-    PyObject_HEAD
-    PyObject *files; /* a tuple of the three below */
-    const unsigned char *words, *pairs, *rows;
-    uint32_t word_count, known_count; /* known words, then those to ignore */
-    uint32_t word_row_count;          /* known words that have a row, before those that have none */
-    uint32_t pair_count;              /* their rows follow those of the words */
-    size_t fields, row_bytes;
-    uint32_t *starts; /* of each word, and the end of the last */
-    WordSlot *word_slots;
-    uint32_t *pair_slots; /* the pair's number plus one; 0 is an empty slot */
-    uint32_t word_mask, pair_mask;
-    uint64_t met, unknown; /* words in the texts so far, but for those to ignore */
-    /* scratch */
-    uint32_t *occurrences; /* of each row; zeros between texts */
-    uint64_t *row, *total; /* fields, in two's complement */
-    double *sums;
-} Index;
-
-static uint32_t load_number(const unsigned char *numbers, size_t position)
-{
-    uint32_t number;
-    memcpy(&number, numbers + position * sizeof number, sizeof number);
-    return number;
-}
-
-/* Written out, these are one instruction each. */
-static uint64_t load_column(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static uint64_t load_field(const unsigned char *at)
-{
-    return load_column(at) | load_column(at + 4) << 32;
-}
-
-static uint32_t first_of(const Index *self, uint32_t pair)
-{
-    return load_number(self->pairs, pair);
-}
-
-static uint32_t second_of(const Index *self, uint32_t pair)
-{
-    return load_number(self->pairs, (size_t)self->pair_count + pair);
-}
+#include "native.h"
 
 #define HASH_START UINT32_C(2166136261) /* FNV-1a */
 #define HASH_STEP(hash, byte) (((hash) ^ (byte)) * UINT32_C(16777619))
@@ -151,133 +76,6 @@ static Py_ssize_t find_rows(Index *self, const unsigned char *text, size_t size,
     return count;
 }
 
-/* The row of a pair's second word, if this is a pair's and that word has one: it is part of it. */
-static uint32_t second_row(const Index *self, uint32_t row)
-{
-    if (row < self->word_row_count) return NOT_FOUND;
-    uint32_t second = second_of(self, row - self->word_row_count);
-    return second < self->word_row_count ? second : NOT_FOUND;
-}
-
-static uint64_t packed_column(const Index *self, uint32_t row)
-{
-    return load_column(self->rows + row * self->row_bytes);
-}
-
-static uint32_t column_of(const Index *self, uint32_t row)
-{
-    uint32_t second = second_row(self, row);
-    uint64_t column = packed_column(self, row);
-    return (uint32_t)(second == NOT_FOUND ? column : column - packed_column(self, second));
-}
-
-/* Add the packed row's fields, so many times. One below zero has borrowed from the next. */
-static void add_fields(const Index *self, uint32_t row, uint64_t times, uint64_t *into)
-{
-    const unsigned char *at = self->rows + row * self->row_bytes + COLUMN_BYTES;
-    uint64_t borrowed = 0;
-    for (size_t field = 0; field < self->fields; field++, at += FIELD_BYTES) {
-        uint64_t packed = load_field(at);
-        into[field] += (packed + borrowed) * times;
-        borrowed = packed >> 63;
-    }
-}
-
-/* Bring a term's own fields to `row`. */
-static void read_row(Index *self, uint32_t row)
-{
-    uint32_t second = second_row(self, row);
-    memset(self->row, 0, self->fields * sizeof *self->row);
-    add_fields(self, row, 1, self->row);
-    if (second != NOT_FOUND) add_fields(self, second, UINT64_MAX /* -1 */, self->row);
-}
-
-/* Whether a row could be a term's, of so many columns and with so many squares before its scores:
-what rows.py, RowLayout.check asks. */
-static int is_sound_row(Index *self, uint32_t row, uint64_t columns, size_t squares)
-{
-    uint32_t second = second_row(self, row);
-    uint64_t column = packed_column(self, row), count = second == NOT_FOUND ? 1 : 2;
-    if (second != NOT_FOUND) column -= packed_column(self, second); /* wraps where it is below 0 */
-    if (column >= columns) return 0;
-    read_row(self, row);
-    for (size_t field = 0; field < self->fields; field++) {
-        int64_t value = (int64_t)self->row[field];
-        if (value >= LARGEST_FIELD || value < (field < squares ? 0 : -LARGEST_FIELD)) return 0;
-    }
-    const unsigned char *end = self->rows + (row + (size_t)1) * self->row_bytes - COUNT_BYTES;
-    int borrowed = self->fields > 0 && end[-1] >> 7;
-    return *end + (uint64_t)borrowed == count;
-}
-
-static PyObject *Index_is_sound(Index *self, PyObject *arguments)
-{
-    Py_ssize_t columns, squares;
-    if (!PyArg_ParseTuple(arguments, "nn", &columns, &squares)) return NULL;
-    uint32_t rows = self->word_row_count + self->pair_count;
-    for (uint32_t row = 0; row < rows; row++)
-        if (!is_sound_row(self, row, (uint64_t)columns, (size_t)squares))
-            return Py_NewRef(Py_False);
-    return Py_NewRef(Py_True);
-}
-
-/* The largest magnitude among doubles; not a number where one of them is not. */
-static PyObject *largest(PyObject *module, PyObject *doubles)
-{
-    (void)module;
-    Py_ssize_t size = PyBytes_Size(doubles);
-    if (size < 0) return NULL;
-    const char *at = PyBytes_AsString(doubles), *end = at + size / sizeof(double) * sizeof(double);
-    double found = 0.0, number;
-    for (; at < end; at += sizeof number) {
-        memcpy(&number, at, sizeof number);
-        number = fabs(number);
-        if (!(number <= found)) found = number;
-        if (isnan(found)) break;
-    }
-    return PyFloat_FromDouble(found);
-}
-
-static double as_double(uint64_t field)
-{
-    return (double)(int64_t)field;
-}
-
-/* Add the rows up into `sums`, as quick.py does. False where a field could have run over. */
-static int add_rows(Index *self, uint32_t *found, Py_ssize_t count, const Rules *rules)
-{
-    Py_ssize_t distinct = 0;
-    uint64_t repeats = 0, repeated_squares = 0;
-    for (Py_ssize_t at = 0; at < count; at++)
-        if (self->occurrences[found[at]]++ == 0) found[distinct++] = found[at];
-    memset(self->total, 0, self->fields * sizeof *self->total);
-    memset(self->sums, 0, self->fields * sizeof *self->sums);
-    for (Py_ssize_t at = 0; at < distinct; at++) {
-        uint64_t times = rules->binary ? 1 : self->occurrences[found[at]];
-        self->occurrences[found[at]] = 0;
-        read_row(self, found[at]);
-        if (times > 1 && rules->sublinear) {
-            double value = log((double)times) + 1.0;
-            for (size_t field = 0; field < self->fields; field++)
-                self->sums[field] += as_double(self->row[field]) * value;
-            if (rules->has_squares)
-                self->sums[0] += as_double(self->row[0]) * value * (value - 1.0);
-            continue;
-        }
-        for (size_t field = 0; field < self->fields; field++)
-            self->total[field] += self->row[field] * times;
-        if (rules->has_squares && times > 1) {
-            repeats += times * (times - 1) / 2;
-            repeated_squares += self->row[0] * (times * (times - 1) / 2);
-        }
-    }
-    for (size_t field = 0; field < self->fields; field++)
-        self->sums[field] += as_double(self->total[field]);
-    /* n squares were added for a term that occurs n times, and it is to have n * n */
-    if (repeats > 0) self->sums[0] += 2.0 * as_double(repeated_squares);
-    return repeats <= (uint64_t)rules->most;
-}
-
 /* A text's rows, for the caller to free, and in `count` their number. NULL with an error set. */
 static uint32_t *rows_of_text(Index *self, PyObject *text, Py_ssize_t *count)
 {
@@ -340,6 +138,17 @@ static PyObject *Index_columns(Index *self, PyObject *text)
     }
     PyMem_Free(found);
     return columns;
+}
+
+static PyObject *Index_is_sound(Index *self, PyObject *arguments)
+{
+    Py_ssize_t columns, squares;
+    if (!PyArg_ParseTuple(arguments, "nn", &columns, &squares)) return NULL;
+    uint32_t rows = self->word_row_count + self->pair_count;
+    for (uint32_t row = 0; row < rows; row++)
+        if (!is_sound_row(self, row, (uint64_t)columns, (size_t)squares))
+            return Py_NewRef(Py_False);
+    return Py_NewRef(Py_True);
 }
 
 static PyObject *Index_terms_met(Index *self, PyObject *nothing)
@@ -468,11 +277,6 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyMethodDef functions[] = {
-    {"largest", largest, METH_O, NULL},
-    {NULL, NULL, 0, NULL},
-};
-
 static PyType_Slot slots[] = {
     {Py_tp_new, Index_new},
     {Py_tp_dealloc, Index_dealloc},
@@ -484,22 +288,10 @@ static PyType_Spec spec = {
     "function.compiled._native.Index", sizeof(Index), 0, Py_TPFLAGS_DEFAULT, slots,
 };
 
-static int execute(PyObject *module)
+int add_index(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&spec);
-    int failed = type == NULL || PyModule_AddObjectRef(module, "Index", type) < 0
-        || PyModule_AddIntMacro(module, VERSION) < 0;
+    int added = type != NULL && PyModule_AddObjectRef(module, "Index", type) == 0;
     Py_XDECREF(type);
-    return failed ? -1 : 0;
-}
-
-static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
-
-static PyModuleDef module = {
-    PyModuleDef_HEAD_INIT, "_native", "See native.py.", 0, functions, module_slots, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit__native(void)
-{
-    return PyModuleDef_Init(&module);
+    return added;
 }

@@ -1,0 +1,42 @@
+/* The module `_native`, which native.py alone imports. See native.h. */
+
+#include "native.h"
+
+/* The largest magnitude among doubles; not a number where one of them is not. */
+static PyObject *largest(PyObject *module, PyObject *doubles)
+{
+    (void)module;
+    Py_ssize_t size = PyBytes_Size(doubles);
+    if (size < 0) return NULL;
+    const char *at = PyBytes_AsString(doubles), *end = at + size / sizeof(double) * sizeof(double);
+    double found = 0.0, number;
+    for (; at < end; at += sizeof number) {
+        memcpy(&number, at, sizeof number);
+        number = fabs(number);
+        if (!(number <= found)) found = number;
+        if (isnan(found)) break;
+    }
+    return PyFloat_FromDouble(found);
+}
+
+static PyMethodDef functions[] = {
+    {"largest", largest, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int execute(PyObject *module)
+{
+    int added = add_index(module) && PyModule_AddIntMacro(module, VERSION) == 0;
+    return added ? 0 : -1;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
+
+static PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_native", "See native.py.", 0, functions, module_slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModuleDef_Init(&module);
+}
