@@ -73,7 +73,7 @@ RUN [ "$NATIVE" = no ] || { \
       headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
       && apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev \
            $(test -f "$headers/Python.h" || echo python3-dev); } >/dev/null \
- || { echo "No C compiler from apt-get. Batches take twice as long without:" \
+ || { echo "No C compiler from apt-get. Batches take 3 times as long without:" \
            "--build-arg NATIVE=no" >&2; exit 1; }
 COPY LICENSE main.py ./
 COPY function function

@@ -138,6 +138,6 @@ $(VENV)/installed-%: $(VENV)/installed pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -r pyproject.toml --extra $* -c requirements.txt
 	@touch $@
 
-# Batches in half the time; without a C compiler all works, and it says so.
+# Batches in a third of the time; without a C compiler all works, and it says so.
 $(NATIVE): $(wildcard function/compiled/native/*.[ch]) $(VENV)/installed
 	@$(BIN)/python -m function.build || true

@@ -1,6 +1,6 @@
-"""``python -m function.build``: compile compiled/native/, with which batches take half the time.
+"""``python -m function.build``: compile compiled/native/; batches take a third of the time with it.
 
-Nothing needs it: where there is no C compiler, pairs.py does the same work.
+Nothing needs it: where there is no C compiler, Python does the same work.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     """Build the module beside its source; exit status 1 with one line where it cannot be done."""
     argparse.ArgumentParser(
         prog="python -m function.build",
-        description="Compile compiled/native/, with which batches take half the time. "
+        description="Compile compiled/native/, with which batches take a third of the time. "
         "Nothing needs it.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

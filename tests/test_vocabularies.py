@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from array import array
 from collections import Counter
 
 import pytest
@@ -11,12 +12,17 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from function.compiled import native
 from function.compiled.analyzer import build_analyzer
-from function.compiled.native import NativeVocabulary, pair_vocabulary
+from function.compiled.faithful import add_up, build_features
 from function.compiled.pairs import PairVocabulary, link
-from function.compiled.quick import _build_sums
 from function.compiled.rows import COLUMN_MASK, RowLayout, fixed_point, unit_for
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer
+from function.compiled.vocabularies import (
+    NativePairs,
+    NativeTerms,
+    pair_vocabulary,
+    term_vocabulary,
+)
 from function.compiler.packing import build_vocabulary
 from function.compiler.vectorizers import _read_analyzer
 from tests.fitted_models import TEXTS, random_text
@@ -38,12 +44,43 @@ OTHERS = [
     dict(ngram_range=(0, 2)),
     dict(ngram_range=(1, 3)),
     dict(ngram_range=(1, 2), token_pattern=r"\S+"),
+    dict(
+        ngram_range=(1, 1), token_pattern=r"\S+", stop_words=["the", "a b", "a\nb", "\ud800", "é"]
+    ),
+    dict(ngram_range=(2, 3), token_pattern=r"\w{3,}", strip_accents="ascii"),
+    dict(ngram_range=(1, 2), token_pattern=r"[a-zA-Z]+", lowercase=False),
+    dict(ngram_range=(1, 2), token_pattern=r"\b[a-z]+(?: \w)?", stop_words=["the"]),
+    dict(ngram_range=(0, 1), token_pattern=r"\w*"),
     dict(ngram_range=(1, 2), analyzer="char"),
+    dict(ngram_range=(0, 2), analyzer="char", strip_accents="unicode"),
+    dict(ngram_range=(2, 5), analyzer="char_wb"),
+    dict(ngram_range=(0, 3), analyzer="char_wb", lowercase=False),
+    dict(ngram_range=(4, 4), analyzer="char_wb", strip_accents="ascii"),
 ]
 FEW_TERMS = ["go", "good", "a", "é", "b", "_", "e", "TM", "tm", "gTM", "gtm", "GO", "oTM"]
 FEW_TERMS += ["go go", "go good", "a b", "é a", "_ go", "e a", "go TM", "go tm"]
+FEW_TERMS += [
+    "",
+    " ",
+    "  ",
+    "\t",
+    "o ",
+    " é",
+    " go ",
+    "go a b",
+    "od",
+    "\ud800",
+    "\ud800\udc00",
+    "\0",
+    "🙂",
+]
 needs_native = pytest.mark.skipif(native._native is None, reason="the C code is not built")
-some_texts = st.lists(st.text("abgodGT \t_é.™", max_size=30) | st.text(max_size=20), max_size=5)
+some_texts = st.lists(
+    st.text("abgodGT \t_é.™\u2003\x85", max_size=30)
+    | st.text(max_size=20)
+    | st.text(st.characters(), max_size=20),  # lone surrogates too
+    max_size=5,
+)
 
 
 def spec_of(parameters):
@@ -82,8 +119,9 @@ def build_in_python(spec, rows):
 
 
 def build_native(spec, rows):
-    _, files = PairVocabulary(spec, link(spec, rows)).to_parts(LAYOUT)
-    return NativeVocabulary(spec, LAYOUT, files)
+    found = build_in_python(spec, rows)
+    more, files = found.to_parts(LAYOUT)
+    return (NativeTerms if found.kind == "terms" else NativePairs)(spec, LAYOUT, files, **more)
 
 
 def expected_totals(spec, rows, text):
@@ -115,36 +153,73 @@ def test_pairs_are_found_as_terms_are(parameters, texts):
     assert [*pairs.totals(texts)] == [*terms.totals(texts)]
 
 
-def sums_of(spec, vocabulary, texts, **options):
-    vectorizer = Vectorizer(spec, vocabulary, b"", (1.0, 1.0), 0, **options)
-    scores = LAYOUT.fields - (options["norm"] == "l2")
-    return [fields and fields[: LAYOUT.fields] for fields in _build_sums(vectorizer, scores)(texts)]
+TABLE_SCORES = 2
 
 
-def same(fields):
-    """Up to the unit that a sum's fields borrow from each other in Python, and have back in C."""
-    return fields and pytest.approx(fields, rel=1e-14, abs=2)
+def table_for(columns):
+    rng = random.Random(3)
+    return array("d", [rng.uniform(-2, 2) for _ in range(columns * (1 + TABLE_SCORES))]).tobytes()
+
+
+def native_sums(vectorizer, binarize, texts):
+    vectorizer.vocabulary.weigh(
+        vectorizer.table,
+        TABLE_SCORES,
+        binary=vectorizer.binary,
+        sublinear=vectorizer.sublinear,
+        norm=vectorizer.norm,
+        scale=vectorizer.scale,
+        binarize=binarize,
+    )
+    totals = bytearray(8 * TABLE_SCORES * len(texts))
+    vectorizer.vocabulary.add_up(texts, totals)
+    numbers = array("d", totals).tolist()
+    return [*zip(numbers[::2], numbers[1::2], strict=True)]
 
 
 @needs_native
-@pytest.mark.parametrize("norm", [None, "l2"])
-@pytest.mark.parametrize(("binary", "sublinear"), [*itertools.product((False, True), repeat=2)])
-@pytest.mark.parametrize("parameters", PAIRS, ids=str)
-def test_native_sums_are_pythons(parameters, binary, sublinear, norm):
+@pytest.mark.parametrize("binarize", [None, 0.2])
+@pytest.mark.parametrize("norm", [None, "l1", "l2"])
+@pytest.mark.parametrize(("binary", "sublinear"), [(True, False), (False, True), (False, False)])
+@pytest.mark.parametrize("parameters", [PAIRS[2], PAIRS[4], OTHERS[1], OTHERS[-3]], ids=str)
+def test_native_scores_have_the_bits_of_the_faithful_way(
+    parameters, binary, sublinear, norm, binarize
+):
     spec, rng = spec_of(parameters), random.Random(5)
-    rows = rows_for(some_terms(parameters))
-    texts = ["", "x", *TEXTS, *(random_text(rng) for _ in range(200)), "not-a-word", "a b c"]
-    texts += [f"{text} {text} {text[:30]}" for text in texts + CAPITALS]
-    texts += [" ".join(TEXTS)[:size] for size in (3000, 30_000)]
-    texts += [f"{word} " * times for word in ("good", "very good") for times in (90, 91, 92, 5000)]
-    options = {"binary": binary, "sublinear": sublinear, "norm": norm}
-    native, python = build_native(spec, rows), build_in_python(spec, rows)
-    expected = sums_of(spec, python, texts, **options)
-    assert sums_of(spec, native, texts, **options) == [*map(same, expected)]
+    terms = some_terms(parameters)
+    options = {"binary": binary, "sublinear": sublinear, "norm": norm, "scale": 0.7}
+    vectorizer = Vectorizer(
+        spec,
+        build_native(spec, rows_for(terms)),
+        table_for(len(terms)),
+        (1.0, 1.0),
+        len(terms),
+        **options,
+    )
+    texts = ["", "x", *TEXTS[:40], *(random_text(rng) for _ in range(60)), "not-a-word", "a b c"]
+    texts += [f"{text} {text} {text[:30]}" for text in texts[:20] + CAPITALS]
+    texts += [" ".join(TEXTS)[:size] for size in (3000, 10_000)] + ["very good " * 1000]
+    features = build_features(vectorizer, TABLE_SCORES, binarize)
+    expected = [tuple(add_up(features(text).values(), (0.0, 0.0))) for text in texts]
+    assert native_sums(vectorizer, binarize, texts) == expected
 
 
 @needs_native
-@pytest.mark.parametrize("parameters", PAIRS, ids=str)
+@pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
+def test_texts_have_the_same_rows_natively(parameters):
+    spec, rng = spec_of(parameters), random.Random(6)
+    rows = rows_for(some_terms(parameters))
+    native, python = build_native(spec, rows), build_in_python(spec, rows)
+    texts = ["", "x", *TEXTS, *CAPITALS, *(random_text(rng) for _ in range(300)), "a b c"]
+    for text in texts:
+        columns = [row & COLUMN_MASK for row in python.rows_in(text)]
+        assert native.rows_in(text) == sorted(columns), text
+    met = {term for text in texts for term in build_analyzer(spec)(text)}
+    assert [*map(native.column_of, met)] == [*map(python.column_of, met)]
+
+
+@needs_native
+@pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
 @settings(deadline=None)
 @given(texts=some_texts)
 def test_any_text_has_the_same_rows_natively(parameters, texts):
@@ -153,9 +228,33 @@ def test_any_text_has_the_same_rows_natively(parameters, texts):
     native, python = build_native(spec, rows), build_in_python(spec, rows)
     for text in texts:
         columns = [row & COLUMN_MASK for row in python.rows_in(text)]
-        assert sorted(native.rows_in(text)) == sorted(columns)
-    expected = sums_of(spec, python, texts, norm="l2")
-    assert sums_of(spec, native, texts, norm="l2") == [*map(same, expected)]
+        assert native.rows_in(text) == sorted(columns)
+    native.weigh(
+        table_for(len(rows)),
+        TABLE_SCORES,
+        binary=False,
+        sublinear=False,
+        norm=None,
+        scale=1.0,
+        binarize=None,
+    )
+    native.add_up(texts, bytearray(8 * TABLE_SCORES * len(texts)))
+    _ = [*python.totals(texts)]
+    assert native.terms_met() == python.terms_met()
+
+
+@needs_native
+@pytest.mark.parametrize("parameters", OTHERS[-5:], ids=str)
+def test_each_character_there_is_counts_as_it_does_in_python(parameters):
+    """Alone and twice between letters: white space, or not."""
+    spec = spec_of(parameters)
+    rows = rows_for(["a", "b", " ", "a ", " b", " a", "b ", "a b", " a ", " b ", ""])
+    native, python = build_native(spec, rows), build_in_python(spec, rows)
+    characters = [*map(chr, [*range(0x3100), *range(0xD7F0, 0xE010), 0xFEFF, 0xFFFF, 0x10FFFF])]
+    for character in characters:
+        text = f"a{character}b{character}{character}a"
+        columns = [row & COLUMN_MASK for row in python.rows_in(text)]
+        assert native.rows_in(text) == sorted(columns), ascii(character)
 
 
 @needs_native
@@ -164,7 +263,8 @@ def test_a_native_vocabulary_of_nothing_knows_nothing():
     vocabulary = build_native(spec, {})
     assert vocabulary.terms() == []
     assert vocabulary.rows_in("good good") == []
-    assert sums_of(spec, vocabulary, ["good", ""], norm="l2") == [(0.0, 0.0, 0.0)] * 2
+    vectorizer = Vectorizer(spec, vocabulary, b"", None, 0, norm="l2")
+    assert native_sums(vectorizer, None, ["good", ""]) == [(0.0, 0.0)] * 2
 
 
 EDITS = {
@@ -186,14 +286,52 @@ def test_parts_that_do_not_fit_are_refused(edit):
     spec, terms = spec_of({"ngram_range": (1, 2)}), some_terms({"ngram_range": (1, 2)})
     files = build_native(spec, rows_for(terms)).to_parts(LAYOUT)[1]
     with pytest.raises(ValueError):
-        NativeVocabulary(spec, LAYOUT, {**files, **EDITS[edit](files)})
+        NativePairs(spec, LAYOUT, {**files, **EDITS[edit](files)})
+
+
+@needs_native
+def test_terms_that_are_made_to_collide_are_refused():
+    """Each next to the others in the hash table: their load would take time with the square."""
+    by_hash = {}
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for term in map("".join, itertools.product(letters, repeat=4)):
+        number = 2166136261
+        for byte in term.encode():
+            number = (number ^ byte) * 16777619 % 2**32
+        by_hash.setdefault(number % 2**11, []).append(term)
+    terms = [term for place in range(5) for term in by_hash[place]][:1000]
+    with pytest.raises(ValueError, match="hard to find"):
+        build_native(spec_of(OTHERS[-3]), rows_for(terms))
+
+
+EDITS_OF_TERMS = {
+    "half a row": lambda files, more: ({**files, "rows": files["rows"][:-1]}, more),
+    "a row more": lambda files, more: ({**files, "rows": files["rows"] + bytes(29)}, more),
+    "no rows": lambda files, more: ({**files, "rows": b""}, more),
+    "no terms": lambda files, more: ({**files, "terms": b""}, more),
+    "no text": lambda files, more: ({**files, "terms": b"\xff" + files["terms"]}, more),
+    "another separator": lambda files, more: (files, {"separator": "\0"}),
+    "a long separator": lambda files, more: (files, {"separator": "\n\n"}),
+    "no separator": lambda files, more: (files, {"separator": ""}),
+}
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("edit", EDITS_OF_TERMS)
+def test_terms_that_do_not_fit_are_refused(edit):
+    spec = spec_of(OTHERS[-3])
+    vocabulary = build_vocabulary(spec, LAYOUT, rows_for(some_terms(OTHERS[-3])))
+    more, files = vocabulary.to_parts(LAYOUT)
+    files, more = EDITS_OF_TERMS[edit](files, more)
+    with pytest.raises(ValueError):
+        term_vocabulary().from_parts(spec, LAYOUT, files, **more)
 
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("parameters", PAIRS + OTHERS, ids=str)
 def test_pairs_of_words_have_a_vocabulary_of_their_own(parameters):
     vocabulary = build_vocabulary(spec_of(parameters), LAYOUT, {})
-    assert type(vocabulary) is (pair_vocabulary() if parameters in PAIRS else TermVocabulary)
+    assert type(vocabulary) is (pair_vocabulary if parameters in PAIRS else term_vocabulary)()
 
 
 @pytest.mark.usefixtures("way")

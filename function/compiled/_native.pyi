@@ -1,12 +1,42 @@
+from collections.abc import Sequence
+
 VERSION: int
 
 def largest(doubles: bytes) -> float: ...
+def decide(totals: bytearray, intercepts: bytes, kind: str, is_uniform: bool) -> list[tuple]: ...  # type: ignore[type-arg]
 
-class Index:
-    def __new__(cls, words: bytes, known: int, pairs: bytes, rows: bytes, fields: int) -> Index: ...
-    def sums(
-        self, texts: list[str], binary: bool, sublinear: bool, has_squares: bool, most: int
-    ) -> list[tuple[float, ...] | None]: ...
+class _Vocabulary:
     def is_sound(self, columns: int, squares: int) -> bool: ...
-    def columns(self, text: str) -> list[int]: ...
+    def weigh(
+        self,
+        table: bytes,
+        scores: int,
+        binary: bool,
+        sublinear: bool,
+        norm: str | None,
+        scale: float,
+        threshold: float | None,
+        /,
+    ) -> None: ...
+    def add_up(self, texts: Sequence[Sequence[str]], totals: bytearray, /) -> None: ...
+    def columns(self, text: str | list[str], /) -> list[int]: ...
+    def column(self, term: str, /) -> int | None: ...
     def terms_met(self) -> tuple[int, int]: ...
+
+class Pairs(_Vocabulary):
+    def __new__(cls, words: bytes, known: int, pairs: bytes, rows: bytes, fields: int) -> Pairs: ...
+
+class Terms(_Vocabulary):
+    def __new__(
+        cls,
+        terms: bytes,
+        separator: bytes,
+        rows: bytes,
+        fields: int,
+        analyzer: str,
+        shortest: int,
+        longest: int,
+        ignored: bytes,
+        letters: bytes,
+        shortest_token: int,
+    ) -> Terms: ...

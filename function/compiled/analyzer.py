@@ -50,7 +50,7 @@ def build_analyzer(spec: AnalyzerSpec) -> Analyze:
     shortest, longest = spec["ngram_range"]
     if spec["analyzer"] == "word":
         return _build_word_analyzer(spec, shortest, longest)
-    prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
+    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
     if spec["analyzer"] == "char":
         return _chain(prepare, lambda text: char_ngrams(text, shortest, longest))
     if spec["analyzer"] == "char_wb":
@@ -64,7 +64,8 @@ def _chain(prepare: Callable[[str], str] | None, analyze: Analyze) -> Analyze:
     return lambda text: analyze(prepare(text))
 
 
-def _build_preparer(lowercase: bool, accents: str | None) -> Callable[[str], str] | None:
+def build_preparer(lowercase: bool, accents: str | None) -> Callable[[str], str] | None:
+    """Return what comes before all else; None where nothing does."""
     if accents is None:
         return str.lower if lowercase else None
     strip = accent_stripper(accents)
@@ -123,7 +124,7 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
     pattern = SAME_TOKENS_FASTER.get(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN)
     if pattern is None:
         return None
-    prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
+    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
     find = _chain(prepare, re.compile(pattern).findall)
     spaced = _spaced_table(spec["lowercase"])
 
@@ -154,7 +155,7 @@ def _is_of_words(character: str) -> bool:
 
 
 def _build_word_analyzer(spec: AnalyzerSpec, shortest: int, longest: int) -> Analyze:
-    tokenize = _build_tokenizer(spec)
+    tokenize = build_tokenizer(spec)
     if longest == 1:  # as in scikit-learn, even where the range starts at 0
         return tokenize
     if (shortest, longest) == (1, 2):
@@ -162,11 +163,12 @@ def _build_word_analyzer(spec: AnalyzerSpec, shortest: int, longest: int) -> Ana
     return lambda text: word_ngrams(tokenize(text), shortest, longest)
 
 
-def _build_tokenizer(spec: AnalyzerSpec) -> Analyze:
+def build_tokenizer(spec: AnalyzerSpec) -> Analyze:
+    """Return the function from a text to a word analyzer's tokens, without stop words."""
     splitter = build_splitter(spec)
     if splitter is not None:
         return _without(splitter.ignored, splitter.split) if splitter.ignored else splitter.split
-    prepare = _build_preparer(spec["lowercase"], spec["strip_accents"])
+    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
     tokenize: Analyze = re.compile(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN).findall
     if spec["stop_words"] is not None:
         tokenize = _without(frozenset(spec["stop_words"]), tokenize)

@@ -41,10 +41,10 @@ from function.compiled.files import (
 )
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
-from function.compiled.native import pair_vocabulary
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, check_numbers, row_layout
+from function.compiled.vocabularies import pair_vocabulary, term_vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
@@ -119,7 +119,7 @@ def _load_vectorizer(
 ) -> Vectorizer:
     kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", {})
     parts = read(place, position, {part: sizes.get(part) for part in PARTS[kind]}, sums)
-    vocabulary = TermVocabulary if kind == TermVocabulary.kind else pair_vocabulary()
+    vocabulary = term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     found = Vectorizer(
         vocabulary=vocabulary.from_parts(spec["analyzer"], layout, parts, **spec.pop("terms")),

@@ -1,6 +1,7 @@
 """Texts to predictions: the compiled predictor, in the standard library only.
 
-There are two ways through the arithmetic. The quick one (quick.py) adds up packed rows, and rounds
+Where the C code is built it adds up as scikit-learn does, to the same bits (answers.py). In Python
+there are two ways through the arithmetic. The quick one (quick.py) adds up packed rows, and rounds
 far below 1e-9. That matters only where rounding decides: two scores that tie, or a calibrator with
 steps. The faithful one (faithful.py) then gets the same bits as scikit-learn, for two to three
 times the time.
@@ -13,11 +14,12 @@ from functools import cached_property
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from function.compiled.answers import Answers, build_answers
 from function.compiled.decision import build_decision
 from function.compiled.faithful import add_up, build_features
-from function.compiled.native import NativeVocabulary
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
+from function.compiled.vocabularies import NativeVocabulary
 from function.predictor import Answer
 
 if TYPE_CHECKING:
@@ -57,7 +59,11 @@ class LinearPredictor:
         self._decide = build_decision(decision, labels, len(self.intercepts))
         scores = len(self.intercepts)
         self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
-        self._score = self._build_score()
+        self._answer = (
+            build_answers(vectorizers, intercepts, decision, labels, binarize)
+            if self.native
+            else self._build_answers()
+        )
         self.quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
 
     @property
@@ -76,16 +82,12 @@ class LinearPredictor:
 
     @property
     def native(self) -> bool:
-        """Whether the C code has a part in it."""
-        return any(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
+        """Whether it answers in C."""
+        return all(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """Answer each text, in order; the empty and the wholly unknown text included."""
-        decide, answers = self._decide, list[Answer]()
-        for text, scores in zip(texts, self._score(texts), strict=True):
-            answer = None if scores is None else decide(scores, MARGIN)
-            answers.append(self._decide_faithfully(text) if answer is None else answer)
-        return answers
+        return self._answer(texts)
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""
@@ -109,6 +111,18 @@ class LinearPredictor:
         answer = self._decide(self.faithful_scores(text), -1.0)
         assert answer is not None, "a margin below zero always decides"
         return answer
+
+    def _build_answers(self) -> Answers:
+        score, decide = self._build_score(), self._decide
+
+        def answers(texts: Sequence[str]) -> list[Answer]:
+            found = list[Answer]()
+            for text, scores in zip(texts, score(texts), strict=True):
+                answer = None if scores is None else decide(scores, MARGIN)
+                found.append(self._decide_faithfully(text) if answer is None else answer)
+            return found
+
+        return answers
 
     def _build_score(self) -> Score:
         if any(vectorizer.units is None for vectorizer in self.vectorizers):

@@ -43,7 +43,9 @@ def check(manifest: Mapping[str, Any]) -> None:
         intercepts=lambda value: bool(_is_list(value, is_number) and value),
         decision=lambda value: isinstance(value, dict),
         binarize=lambda value: value is None or is_number(value),
-        vectorizers=lambda value: bool(_is_list(value, lambda item: isinstance(item, dict))),
+        vectorizers=lambda value: bool(
+            _is_list(value, lambda item: isinstance(item, dict)) and value
+        ),
         lineage=_is_lineage,
     )
     if "classes" in manifest:

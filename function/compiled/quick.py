@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from math import sqrt
 
 from function.compiled.faithful import frequency
-from function.compiled.native import NativeVocabulary
 from function.compiled.pairs import PairVocabulary
 from function.compiled.rows import COLUMN_BITS, FIELD_BITS, FIELD_MASK, RowLayout
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, row_layout
+from function.compiled.vocabularies import NativeVocabulary
 
 Scores = Sequence[float]
 Score = Callable[[Sequence[str]], list[Scores | None]]
@@ -46,14 +45,7 @@ def _build_sums(
     """Return what adds up the terms of each text."""
     vocabulary, has_squares = vectorizer.vocabulary, vectorizer.norm == "l2"
     most = MOST_TERMS if has_squares else MOST_UNNORMALISED_TERMS
-    if isinstance(vocabulary, NativeVocabulary):
-        return partial(
-            vocabulary.sums,
-            binary=vectorizer.binary,
-            sublinear=vectorizer.sublinear,
-            has_squares=has_squares,
-            most=most,
-        )
+    assert not isinstance(vocabulary, NativeVocabulary), "answers.py asks those in C"
     layout = row_layout(scores, vectorizer.norm, is_quick=True)
     unpack, size, totals = layout.unpack, layout.sum_bytes, vocabulary.totals
     settle = _build_settle(vectorizer, vocabulary, layout)

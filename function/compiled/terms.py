@@ -74,9 +74,17 @@ class TermVocabulary:
         cls, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes], separator: str
     ) -> TermVocabulary:
         """Return the vocabulary that `to_parts` took apart; ValueError where parts do not fit."""
-        terms = files["terms"].decode("utf-8", "surrogatepass").split(separator)
         rows = layout.from_bytes(files["rows"])
+        terms = split_terms(files, separator) if rows or files["terms"] else []
         return cls(spec, dict(zip(terms, rows, strict=True)))
+
+
+def split_terms(files: Mapping[str, bytes], separator: str) -> list[str]:
+    """Return a vocabulary's terms, of its files; ValueError where that is no text, or the separator
+    not one character."""
+    if len(separator) != 1:
+        raise ValueError(f"terms between {separator!r}")
+    return files["terms"].decode("utf-8", "surrogatepass").split(separator)
 
 
 def _absent_character(terms: Mapping[str, int]) -> str:

@@ -7,13 +7,14 @@ from struct import Struct
 from typing import Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
-from function.compiled.native import NativeVocabulary, largest_of
+from function.compiled.native import largest_of
 from function.compiled.numbers import LARGEST
 from function.compiled.pairs import PairVocabulary
 from function.compiled.rows import RowLayout
 from function.compiled.terms import TermVocabulary
+from function.compiled.vocabularies import NativePairs, NativeTerms
 
-Vocabulary = TermVocabulary | PairVocabulary | NativeVocabulary
+Vocabulary = TermVocabulary | PairVocabulary | NativeTerms | NativePairs
 
 
 class Vectorizer(NamedTuple):

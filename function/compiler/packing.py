@@ -9,12 +9,12 @@ from math import isfinite, sqrt
 
 from function.compiled.analyzer import AnalyzerSpec
 from function.compiled.linear import MARGIN
-from function.compiled.native import pair_vocabulary
 from function.compiled.pairs import PairVocabulary, link
 from function.compiled.quick import MOST_TERMS, MOST_UNNORMALISED_TERMS
 from function.compiled.rows import RowLayout, fixed_point, unit_for
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, Vocabulary, row_layout
+from function.compiled.vocabularies import pair_vocabulary, term_vocabulary
 from function.compiler.vectorizers import FittedVectorizer
 
 MOST_ROUNDING = MARGIN / 2
@@ -61,12 +61,15 @@ def pack_vectorizer(
 
 def build_vocabulary(analyzer: AnalyzerSpec, layout: RowLayout, rows: dict[str, int]) -> Vocabulary:
     """Return the quickest vocabulary for such terms."""
-    if not PairVocabulary.fits(analyzer):
-        return TermVocabulary(analyzer, rows)
-    pairs, quickest = PairVocabulary(analyzer, link(analyzer, rows)), pair_vocabulary()
-    if quickest is PairVocabulary:
-        return pairs
-    more, files = pairs.to_parts(layout)
+    quickest: type[Vocabulary]
+    found: TermVocabulary | PairVocabulary
+    if PairVocabulary.fits(analyzer):
+        found, quickest = PairVocabulary(analyzer, link(analyzer, rows)), pair_vocabulary()
+    else:
+        found, quickest = TermVocabulary(analyzer, rows), term_vocabulary()
+    if isinstance(found, quickest):
+        return found
+    more, files = found.to_parts(layout)
     return quickest.from_parts(analyzer, layout, files, **more)
 
 

@@ -20,14 +20,15 @@ static PyObject *largest(PyObject *module, PyObject *doubles)
 }
 
 static PyMethodDef functions[] = {
+    {"decide", decide, METH_VARARGS, NULL},
     {"largest", largest, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
 static int execute(PyObject *module)
 {
-    int added = add_index(module) && PyModule_AddIntMacro(module, VERSION) == 0;
-    return added ? 0 : -1;
+    if (!add_pairs(module) || !add_terms(module)) return -1;
+    return PyModule_AddIntMacro(module, VERSION);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};

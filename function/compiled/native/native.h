@@ -1,24 +1,32 @@
-/* Words and pairs of words in C: what pairs.py and quick.py do, a text in 1.5 microseconds.
+/* Vocabularies and scores in C: what terms.py, pairs.py and faithful.py do, a text in a microsecond.
 
-    module.c   the module and what it offers
-    words.c    Index: the words and pairs of a vocabulary, and those of a text
-    rows.c     what a text's terms add up to, and whether a vocabulary's numbers can be added up
+    module.c      the module and what it offers
+    text.c        a text's bytes, and what is white space in them
+    table.c       Table: terms one after the other, found by their bytes
+    rows.c        Rows: the vocabulary's columns, and whether its numbers can be added up
+    pairs.c       Pairs: words and pairs of words, and those of a text
+    terms.c       Terms: any other terms, and the n-grams of a text
+    vocabulary.c  what both are in Python
+    scores.c      what a text's terms add up to, in scikit-learn's order and to the same bits
+    decision.c    scores to probabilities
 
-Who owns what. A vocabulary stays as its files have it (artifact.py): the words one after the other,
-two numbers for each pair, a packed row (rows.py) for each term. An Index holds a reference to these
-three `bytes`, which nobody changes, and reads them in place; it allocates two hash tables of numbers
-that lead into them, and scratch space for one text. What a text's rows are written to is the
-caller's, for that call.
+Who owns what. A vocabulary stays as its files have it (artifact.py): terms one after the other, two
+numbers for each pair, a packed row (rows.py) and a line of the table for each term. A Vocabulary
+holds references to these `bytes`, which nobody changes, and reads them in place; it allocates hash
+tables of numbers that lead into them, the terms' columns, and scratch space for one text. A text's
+bytes are Python's, and what is made of them the finder's, for that call.
 
-Why no read leaves its bytes. Sizes and numbers are checked once, in `take_files`, before anything is
-read by them: the rows are whole ones, as many as there are words with rows and pairs; a pair's two
-words are below `known_count`. Words are found by their newlines, and `starts` has one entry more
-than there are words. A slot holds 0 or a number that was inserted, plus one; at most half the slots
-are used, so a search ends. A row's number comes from the tables alone.
+Why no read leaves its bytes. Sizes and numbers are checked once, before anything is read by them:
+`open_rows` sees that the rows are whole ones, `Pairs_new` and `Terms_new` that they are as many as
+there are terms to have them, and that a pair's two words are among the words; `weigh` sees that the
+table has a line for each column. A Table's `starts` has one entry more than there are terms. A slot
+holds 0, or the number of a term plus one; at most half the slots are used, so a search ends. What
+finders give to `meet` are rows' numbers from these tables, no others. Scratch space has an entry for
+each row, and a text uses each once. A text is below 2 GiB, or it is refused.
 
-Texts come in lower case where the model wants that: those in ASCII whole, others as the words that
-Python found in them, between spaces. Python's lock is held throughout, and while the scratch space
-is in use nothing is called that could run Python code: it is one text's at a time. */
+Why nothing comes in between. Python's lock is held throughout. A finder first makes bytes of its
+text, which may run any Python code (a garbage collection), and then `meet`s terms; from there until
+the scores are added up nothing of Python is called, so scratch space is one text's at a time. */
 
 #ifndef FUNCTION_NATIVE_H
 #define FUNCTION_NATIVE_H
@@ -29,83 +37,161 @@ is in use nothing is called that could run Python code: it is one text's at a ti
 #include <math.h>
 #include <string.h>
 
-#define VERSION 4 /* native.py's: a module that is older than it is left alone */
+#define VERSION 5 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
-#define COLUMN_BYTES 4
-#define FIELD_BYTES 8
-#define COUNT_BYTES 1
-#define LARGEST_FIELD (INT64_C(5) << 48) /* rows.py */
+#define LARGEST_TEXT INT32_MAX
 
-/* What a term counts for that occurs several times, and in which cases there is no sum. */
-typedef struct {
-    int binary, sublinear, has_squares;
-    Py_ssize_t most;
-} Rules;
+typedef unsigned char byte;
 
-typedef struct {
-    uint32_t hash, word; /* the word's number plus one; 0 is an empty slot */
-} WordSlot;
-
-typedef struct {
-    PyObject_HEAD
-    PyObject *files; /* a tuple of the three below */
-    const unsigned char *words, *pairs, *rows;
-    uint32_t word_count, known_count; /* known words, then those to ignore */
-    uint32_t word_row_count;          /* known words that have a row, before those that have none */
-    uint32_t pair_count;              /* their rows follow those of the words */
-    size_t fields, row_bytes;
-    uint32_t *starts; /* of each word, and the end of the last */
-    WordSlot *word_slots;
-    uint32_t *pair_slots; /* the pair's number plus one; 0 is an empty slot */
-    uint32_t word_mask, pair_mask;
-    uint64_t met, unknown; /* words in the texts so far, but for those to ignore */
-    /* scratch */
-    uint32_t *occurrences; /* of each row; zeros between texts */
-    uint64_t *row, *total; /* fields, in two's complement */
-    double *sums;
-} Index;
-
-static inline uint32_t load_number(const unsigned char *numbers, size_t position)
+static inline uint32_t load_number(const byte *numbers, size_t position)
 {
     uint32_t number;
     memcpy(&number, numbers + position * sizeof number, sizeof number);
     return number;
 }
 
-/* Written out, these are one instruction each. */
-static inline uint64_t load_column(const unsigned char *at)
+static inline double load_double(const byte *doubles, size_t position)
 {
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+    double number;
+    memcpy(&number, doubles + position * sizeof number, sizeof number);
+    return number;
 }
 
-static inline uint64_t load_field(const unsigned char *at)
+#define HASH_START UINT32_C(2166136261) /* FNV-1a */
+#define HASH_STEP(hash, byte) (((hash) ^ (byte)) * UINT32_C(16777619))
+
+/* text.c */
+
+/* A text as UTF-8, lone surrogates too; `held` is released by close_text. */
+typedef struct {
+    const byte *bytes;
+    size_t size;
+    PyObject *held;
+} Text;
+
+/* False with an error set: for what is no `str`, and for what is too large. */
+int open_text(PyObject *string, Text *text);
+void close_text(Text *text);
+
+/* How many bytes of white space begin a text that is not empty: 0, or those of one character. */
+size_t space_at(const byte *at, const byte *end);
+
+/* table.c */
+
+typedef struct {
+    uint32_t hash, term; /* the term's number plus one; 0 is an empty slot */
+} Slot;
+
+typedef struct {
+    const byte *bytes;
+    uint32_t count, mask, longest; /* in bytes */
+    uint32_t separator_size;
+    uint32_t *starts; /* of each term, and where one more would start */
+    Slot *slots;
+} Table;
+
+/* Find the terms between separators, which are not empty. Of two that are the same the last counts.
+False with an error set, for close_table to clean up. */
+int open_table(Table *table, const byte *bytes, size_t size, const byte *separator, size_t length);
+void close_table(Table *table);
+
+/* The number of the term of that hash, or NOT_FOUND. */
+uint32_t find_term(const Table *table, const byte *text, size_t length, uint32_t hash);
+uint32_t hash_of(const byte *text, size_t length);
+
+/* What is inserted may come so many slots after its own, all together: more is a file's that was made
+for it, whose load and texts would take for ever. */
+static inline uint64_t most_steps(size_t used)
 {
-    return load_column(at) | load_column(at + 4) << 32;
+    return 4096 + 16 * (uint64_t)used;
 }
 
-static inline uint32_t first_of(const Index *self, uint32_t pair)
-{
-    return load_number(self->pairs, pair);
-}
-
-static inline uint32_t second_of(const Index *self, uint32_t pair)
-{
-    return load_number(self->pairs, (size_t)self->pair_count + pair);
-}
+/* A power of two, at most half of which is used; the slots are zeros. NULL with an error set. */
+void *make_slots(size_t used, size_t slot_bytes, uint32_t *mask);
 
 /* rows.c */
 
-/* The column of the row's term. */
-uint32_t column_of(const Index *self, uint32_t row);
+/* Packed rows. Those from `alone` on are pairs', each with the row of its second word, where that has
+one, in it already: of these `seconds` has the number. */
+typedef struct {
+    const byte *bytes, *seconds;
+    size_t fields, row_bytes;
+    uint32_t count, alone;
+} Rows;
 
-/* Add the rows up into `sums`, as quick.py does. False where a field could have run over. */
-int add_rows(Index *self, uint32_t *found, Py_ssize_t count, const Rules *rules);
+/* False with an error set where these are not whole rows, or too many. */
+int open_rows(Rows *rows, PyObject *packed, Py_ssize_t fields);
 
-/* Whether a row could be a term's, of so many columns and with so many squares before its scores:
-what rows.py, RowLayout.check asks. */
-int is_sound_row(Index *self, uint32_t row, uint64_t columns, size_t squares);
+uint32_t column_of(const Rows *rows, uint32_t row);
 
-/* words.c; each file adds what it offers to the module, 0 where that has failed */
-int add_index(PyObject *module);
+/* Whether all could be terms' rows, of so many columns and with so many squares before their scores:
+what RowLayout.check asks. */
+int are_sound(const Rows *rows, uint64_t columns, size_t squares);
+
+/* vocabulary.c */
+
+typedef enum { NO_NORM, L1, L2 } Norm;
+
+/* What a text's terms are worth (vectorizer.py). */
+typedef struct {
+    PyObject *table; /* NULL before `weigh` */
+    size_t scores;
+    int is_binary, is_sublinear, is_binarized;
+    Norm norm;
+    double scale, threshold;
+} Weights;
+
+typedef enum { WORDS, CHARACTERS, PADDED_WORDS } Analyzer;
+
+typedef struct Vocabulary {
+    PyObject_HEAD
+    /* Meet the terms of a text, as native.py prepares it; false with an error set, and none met. */
+    int (*find)(struct Vocabulary *self, PyObject *text);
+    PyObject *files; /* a tuple of all that is read in place */
+    Table terms;
+    Rows rows;
+    uint64_t met, unknown; /* terms in the texts so far, but for those to ignore */
+    Weights weights;
+    uint32_t *columns, column_limit; /* of each row, and what all are below */
+    /* scratch */
+    uint32_t *occurrences; /* of each row; zeros between texts */
+    uint32_t *found; /* the rows that occur */
+    size_t found_count; /* 0 between texts */
+    uint64_t *ranked, *spare;
+    double *values;
+    /* pairs.c */
+    const byte *pairs;
+    uint32_t known_count, *pair_slots, pair_mask;
+    /* terms.c */
+    Analyzer analyzer;
+    size_t shortest, longest, shortest_token;
+    Table ignored;
+    byte is_of_token[256];
+} Vocabulary;
+
+static inline void meet(Vocabulary *self, uint32_t row)
+{
+    if (self->occurrences[row]++ == 0) self->found[self->found_count++] = row;
+}
+
+/* What is allocated by the rows' number, once they are there; false with an error set. */
+int make_space(Vocabulary *self);
+
+/* Make a type of this vocabulary, and add it to the module; false with an error set. */
+int add_vocabulary(PyObject *module, const char *name, newfunc make);
+
+/* scores.c */
+
+/* The columns met, ascending, each above the number of its occurrences: in `ranked`, and their
+number. Empties the scratch space. */
+size_t rank(Vocabulary *self);
+
+/* Add what was met to the scores, and empty the scratch space. */
+void add_scores(Vocabulary *self, double *totals);
+
+/* What each file adds to the module; false with an error set. */
+int add_pairs(PyObject *module);
+int add_terms(PyObject *module);
+PyObject *decide(PyObject *module, PyObject *arguments);
 
 #endif

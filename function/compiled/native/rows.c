@@ -1,99 +1,89 @@
-/* Packed rows (rows.py): what a text's terms add up to. See native.h. */
+/* Packed rows (rows.py): the terms' columns, and whether the numbers can be added up. See native.h.
+
+Only Python adds them up; here they are checked, so that a folder that loads loads everywhere. */
 
 #include "native.h"
 
-/* The row of a pair's second word, if this is a pair's and that word has one: it is part of it. */
-static uint32_t second_row(const Index *self, uint32_t row)
-{
-    if (row < self->word_row_count) return NOT_FOUND;
-    uint32_t second = second_of(self, row - self->word_row_count);
-    return second < self->word_row_count ? second : NOT_FOUND;
-}
+#define COLUMN_BYTES 4
+#define FIELD_BYTES 8
+#define COUNT_BYTES 1
+#define LARGEST_FIELD (INT64_C(5) << 48) /* rows.py */
+#define MOST_FIELDS (1 << 20)
 
-static uint64_t packed_column(const Index *self, uint32_t row)
+int open_rows(Rows *rows, PyObject *packed, Py_ssize_t fields)
 {
-    return load_column(self->rows + row * self->row_bytes);
-}
-
-uint32_t column_of(const Index *self, uint32_t row)
-{
-    uint32_t second = second_row(self, row);
-    uint64_t column = packed_column(self, row);
-    return (uint32_t)(second == NOT_FOUND ? column : column - packed_column(self, second));
-}
-
-/* Add the packed row's fields, so many times. One below zero has borrowed from the next. */
-static void add_fields(const Index *self, uint32_t row, uint64_t times, uint64_t *into)
-{
-    const unsigned char *at = self->rows + row * self->row_bytes + COLUMN_BYTES;
-    uint64_t borrowed = 0;
-    for (size_t field = 0; field < self->fields; field++, at += FIELD_BYTES) {
-        uint64_t packed = load_field(at);
-        into[field] += (packed + borrowed) * times;
-        borrowed = packed >> 63;
+    Py_ssize_t size = PyBytes_Size(packed);
+    rows->bytes = (const byte *)PyBytes_AsString(packed);
+    if (fields >= 0 && fields <= MOST_FIELDS) {
+        Py_ssize_t row_bytes = COLUMN_BYTES + FIELD_BYTES * fields + COUNT_BYTES;
+        rows->fields = (size_t)fields;
+        rows->row_bytes = (size_t)row_bytes;
+        if (size % row_bytes == 0 && size / row_bytes < INT32_MAX) {
+            rows->count = rows->alone = (uint32_t)(size / row_bytes);
+            return 1;
+        }
     }
+    PyErr_Format(PyExc_ValueError, "%zd bytes are not rows of %zd fields", size, fields);
+    return 0;
 }
 
-/* Bring a term's own fields to `row`. */
-static void read_row(Index *self, uint32_t row)
+/* Written out, these are one instruction each. */
+static uint64_t load_column(const byte *at)
 {
-    uint32_t second = second_row(self, row);
-    memset(self->row, 0, self->fields * sizeof *self->row);
-    add_fields(self, row, 1, self->row);
-    if (second != NOT_FOUND) add_fields(self, second, UINT64_MAX /* -1 */, self->row);
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
-int is_sound_row(Index *self, uint32_t row, uint64_t columns, size_t squares)
+static uint64_t load_field(const byte *at)
 {
-    uint32_t second = second_row(self, row);
-    uint64_t column = packed_column(self, row), count = second == NOT_FOUND ? 1 : 2;
-    if (second != NOT_FOUND) column -= packed_column(self, second); /* wraps where it is below 0 */
+    return load_column(at) | load_column(at + 4) << 32;
+}
+
+static const byte *row_at(const Rows *rows, uint32_t row)
+{
+    return rows->bytes + row * rows->row_bytes;
+}
+
+/* The row that is part of this one, or NULL. */
+static const byte *row_within(const Rows *rows, uint32_t row)
+{
+    if (row < rows->alone) return NULL;
+    uint32_t second = load_number(rows->seconds, row - rows->alone);
+    return second < rows->alone ? row_at(rows, second) : NULL;
+}
+
+uint32_t column_of(const Rows *rows, uint32_t row)
+{
+    const byte *within = row_within(rows, row);
+    uint64_t column = load_column(row_at(rows, row));
+    return (uint32_t)(within == NULL ? column : column - load_column(within));
+}
+
+/* A field and what it has borrowed from the next; one below zero has. */
+static uint64_t take_field(const byte *row, size_t field, uint64_t *borrowed)
+{
+    uint64_t packed = load_field(row + COLUMN_BYTES + field * FIELD_BYTES), own = packed + *borrowed;
+    *borrowed = packed >> 63;
+    return own;
+}
+
+static int is_sound(const Rows *rows, uint32_t row, uint64_t columns, size_t squares)
+{
+    const byte *packed = row_at(rows, row), *within = row_within(rows, row);
+    uint64_t column = load_column(packed), borrowed = 0, borrowed_within = 0;
+    if (within != NULL) column -= load_column(within); /* wraps where it is below 0 */
     if (column >= columns) return 0;
-    read_row(self, row);
-    for (size_t field = 0; field < self->fields; field++) {
-        int64_t value = (int64_t)self->row[field];
+    for (size_t field = 0; field < rows->fields; field++) {
+        uint64_t own = take_field(packed, field, &borrowed);
+        if (within != NULL) own -= take_field(within, field, &borrowed_within);
+        int64_t value = (int64_t)own;
         if (value >= LARGEST_FIELD || value < (field < squares ? 0 : -LARGEST_FIELD)) return 0;
     }
-    const unsigned char *end = self->rows + (row + (size_t)1) * self->row_bytes - COUNT_BYTES;
-    int borrowed = self->fields > 0 && end[-1] >> 7;
-    return *end + (uint64_t)borrowed == count;
+    return packed[rows->row_bytes - COUNT_BYTES] + borrowed == (within == NULL ? 1 : 2);
 }
 
-static double as_double(uint64_t field)
+int are_sound(const Rows *rows, uint64_t columns, size_t squares)
 {
-    return (double)(int64_t)field;
-}
-
-int add_rows(Index *self, uint32_t *found, Py_ssize_t count, const Rules *rules)
-{
-    Py_ssize_t distinct = 0;
-    uint64_t repeats = 0, repeated_squares = 0;
-    for (Py_ssize_t at = 0; at < count; at++)
-        if (self->occurrences[found[at]]++ == 0) found[distinct++] = found[at];
-    memset(self->total, 0, self->fields * sizeof *self->total);
-    memset(self->sums, 0, self->fields * sizeof *self->sums);
-    for (Py_ssize_t at = 0; at < distinct; at++) {
-        uint64_t times = rules->binary ? 1 : self->occurrences[found[at]];
-        self->occurrences[found[at]] = 0;
-        read_row(self, found[at]);
-        if (times > 1 && rules->sublinear) {
-            double value = log((double)times) + 1.0;
-            for (size_t field = 0; field < self->fields; field++)
-                self->sums[field] += as_double(self->row[field]) * value;
-            if (rules->has_squares)
-                self->sums[0] += as_double(self->row[0]) * value * (value - 1.0);
-            continue;
-        }
-        for (size_t field = 0; field < self->fields; field++)
-            self->total[field] += self->row[field] * times;
-        if (rules->has_squares && times > 1) {
-            repeats += times * (times - 1) / 2;
-            repeated_squares += self->row[0] * (times * (times - 1) / 2);
-        }
-    }
-    for (size_t field = 0; field < self->fields; field++)
-        self->sums[field] += as_double(self->total[field]);
-    /* n squares were added for a term that occurs n times, and it is to have n * n */
-    if (repeats > 0) self->sums[0] += 2.0 * as_double(repeated_squares);
-    return repeats <= (uint64_t)rules->most;
+    for (uint32_t row = 0; row < rows->count; row++)
+        if (!is_sound(rows, row, columns, squares)) return 0;
+    return 1;
 }

@@ -1,0 +1,96 @@
+"""Texts to answers in C: the faithful way (faithful.py) and, of most models, the decision too.
+
+A text's scores have the same bits as scikit-learn's, so there is no margin within which they would
+have to be reckoned anew.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from function.compiled import native
+from function.compiled.decision import build_decision
+from function.compiled.vectorizer import Vectorizer
+from function.compiled.vocabularies import NativeVocabulary
+from function.predictor import Answer, Prediction
+
+Answers = Callable[[Sequence[str]], list[Answer]]
+
+_make = tuple.__new__  # as decision.py
+
+
+def build_answers(
+    vectorizers: Sequence[Vectorizer],
+    intercepts: Sequence[float],
+    decision: Mapping[str, Any],
+    labels: Sequence[str],
+    binarize: float | None,
+) -> Answers:
+    """Return the function from texts to the answer of each; the vocabularies must be native ones,
+    and are this model's from now on."""
+    names = tuple(labels)
+    add_up = build_sums(vectorizers, len(intercepts), binarize)
+    packed, decide = array("d", intercepts).tobytes(), native._native.decide
+    decide_in_python = build_decision(decision, labels, len(intercepts))
+    kind, is_uniform = _kind(decision)
+
+    def found(texts: Sequence[str]) -> list[tuple[Any, ...]]:
+        return decide(add_up(texts), packed, kind, is_uniform)
+
+    def with_probabilities(texts: Sequence[str]) -> list[Answer]:
+        return [
+            _make(Prediction, (names[best], shares[best], shares)) for best, shares in found(texts)
+        ]
+
+    def labels_only(texts: Sequence[str]) -> list[Answer]:
+        return [Prediction(names[best], None, None) for best, _ in found(texts)]
+
+    def by_scores(texts: Sequence[str]) -> list[Answer]:
+        return [decided for numbers in found(texts) if (decided := decide_in_python(numbers, -1.0))]
+
+    if kind == "scores":
+        return by_scores
+    return labels_only if kind == "labels" else with_probabilities
+
+
+def build_sums(
+    vectorizers: Sequence[Vectorizer], scores: int, binarize: float | None
+) -> Callable[[Sequence[str]], bytearray]:
+    """Return the function from texts to their scores but for the intercepts: native doubles, one
+    text's after the other's."""
+    adders = [_adder(vectorizer, scores, binarize) for vectorizer in vectorizers]
+
+    def add_up(texts: Sequence[str]) -> bytearray:
+        totals = bytearray(8 * scores * len(texts))
+        for add in adders:
+            add(texts, totals)
+        return totals
+
+    return add_up
+
+
+def _adder(
+    vectorizer: Vectorizer, scores: int, binarize: float | None
+) -> Callable[[Sequence[str], bytearray], None]:
+    vocabulary = vectorizer.vocabulary
+    assert isinstance(vocabulary, NativeVocabulary)
+    vocabulary.weigh(
+        vectorizer.table,
+        scores,
+        binary=vectorizer.binary,
+        sublinear=vectorizer.sublinear,
+        norm=vectorizer.norm,
+        scale=vectorizer.scale,
+        binarize=binarize,
+    )
+    return vocabulary.add_up
+
+
+def _kind(decision: Mapping[str, Any]) -> tuple[str, bool]:
+    """What decision.c calls it; those that it has not are decided in Python."""
+    kind = decision["kind"]
+    if kind == "one_vs_rest":
+        return decision["link"], decision["all_zero"] == "uniform"
+    return (kind if kind in ("labels", "softmax", "naive_bayes") else "scores"), False

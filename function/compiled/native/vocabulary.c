@@ -1,0 +1,178 @@
+/* What both vocabularies are in Python. See native.h. */
+
+#include "native.h"
+#include <stddef.h>
+
+int make_space(Vocabulary *self)
+{
+    size_t rows = (size_t)self->rows.count + 1;
+    self->columns = PyMem_Calloc(rows, sizeof *self->columns);
+    self->occurrences = PyMem_Calloc(rows, sizeof *self->occurrences);
+    self->found = PyMem_Calloc(rows, sizeof *self->found);
+    self->ranked = PyMem_Calloc(rows, sizeof *self->ranked);
+    self->spare = PyMem_Calloc(rows, sizeof *self->spare);
+    self->values = PyMem_Calloc(rows, sizeof *self->values);
+    if (!self->columns || !self->occurrences || !self->found || !self->ranked || !self->spare
+        || !self->values) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    for (uint32_t row = 0; row < self->rows.count; row++) {
+        uint32_t column = self->columns[row] = column_of(&self->rows, row);
+        if (column == UINT32_MAX) {
+            PyErr_SetString(PyExc_ValueError, "a row of no column");
+            return 0;
+        }
+        if (column >= self->column_limit) self->column_limit = column + 1;
+    }
+    return 1;
+}
+
+static PyObject *is_sound(Vocabulary *self, PyObject *arguments)
+{
+    Py_ssize_t columns, squares;
+    if (!PyArg_ParseTuple(arguments, "nn", &columns, &squares)) return NULL;
+    if (columns < 0 || squares < 0) return Py_NewRef(Py_False);
+    return PyBool_FromLong(are_sound(&self->rows, (uint64_t)columns, (size_t)squares));
+}
+
+/* Take over what terms are worth, instead of what they were before. */
+static PyObject *weigh(Vocabulary *self, PyObject *arguments)
+{
+    PyObject *table, *threshold;
+    Py_ssize_t scores;
+    Weights weights = {0};
+    const char *norm;
+    if (!PyArg_ParseTuple(arguments, "SnppzdO", &table, &scores, &weights.is_binary,
+                          &weights.is_sublinear, &norm, &weights.scale, &threshold))
+        return NULL;
+    weights.is_binarized = !Py_IsNone(threshold);
+    weights.threshold = weights.is_binarized ? PyFloat_AsDouble(threshold) : 0.0;
+    if (PyErr_Occurred()) return NULL;
+    weights.norm = norm == NULL ? NO_NORM : strcmp(norm, "l1") == 0 ? L1 : L2;
+    if (weights.norm == L2 && strcmp(norm, "l2") != 0)
+        return PyErr_Format(PyExc_ValueError, "no norm is called %s", norm);
+    Py_ssize_t line = scores < 0 || scores > 1 << 24 ? 0 : (1 + scores) * 8;
+    if (line == 0 || PyBytes_Size(table) / line < (Py_ssize_t)self->column_limit)
+        return PyErr_Format(PyExc_ValueError, "a table of %zd bytes for %lu columns and %zd scores",
+                            PyBytes_Size(table), (unsigned long)self->column_limit, scores);
+    weights.scores = (size_t)scores;
+    weights.table = Py_NewRef(table);
+    PyObject *before = self->weights.table;
+    self->weights = weights;
+    Py_XDECREF(before);
+    return Py_NewRef(Py_None);
+}
+
+/* Where a text's scores are added to, among those of so many texts; NULL where it is none of them. */
+static double *scores_of(const Vocabulary *self, PyObject *totals, Py_ssize_t text)
+{
+    size_t line = self->weights.scores * sizeof(double), size = (size_t)PyByteArray_Size(totals);
+    if (self->weights.table == NULL || ((size_t)text + 1) * line > size) return NULL;
+    return (double *)(void *)(PyByteArray_AsString(totals) + (size_t)text * line);
+}
+
+/* Add each text's part to its scores, one after the other in `totals`. */
+static PyObject *add_up(Vocabulary *self, PyObject *arguments)
+{
+    PyObject *texts, *totals;
+    if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &texts, &PyByteArray_Type, &totals))
+        return NULL;
+    for (Py_ssize_t at = 0; at < PyList_Size(texts); at++) {
+        if (scores_of(self, totals, at) == NULL)
+            return PyErr_Format(PyExc_ValueError, "no room for the scores of so many texts");
+        if (!self->find(self, PyList_GetItem(texts, at))) return NULL;
+        add_scores(self, scores_of(self, totals, at));
+    }
+    return Py_NewRef(Py_None);
+}
+
+static PyObject *repeated(const uint64_t *ranked, size_t count)
+{
+    PyObject *columns = PyList_New(0);
+    for (size_t at = 0; columns != NULL && at < count; at++) {
+        PyObject *column = PyLong_FromUnsignedLongLong(ranked[at] >> 32);
+        uint32_t times = column == NULL ? 0 : (uint32_t)ranked[at];
+        int failed = column == NULL;
+        for (; times > 0 && !failed; times--) failed = PyList_Append(columns, column) < 0;
+        Py_XDECREF(column);
+        if (failed) Py_CLEAR(columns);
+    }
+    return columns;
+}
+
+/* The columns of a text's terms, ascending, repeats included. */
+static PyObject *columns(Vocabulary *self, PyObject *text)
+{
+    uint64_t met = self->met, unknown = self->unknown;
+    int has_found = self->find(self, text);
+    self->met = met, self->unknown = unknown; /* add_up has counted them */
+    if (!has_found) return NULL;
+    size_t count = rank(self);
+    uint64_t *ranked = PyMem_Malloc((count + 1) * sizeof *ranked);
+    if (ranked == NULL) return PyErr_NoMemory();
+    memcpy(ranked, self->ranked, count * sizeof *ranked);
+    PyObject *found = repeated(ranked, count);
+    PyMem_Free(ranked);
+    return found;
+}
+
+/* The column of a term: of a Pairs', of a word. None where it is not known. */
+static PyObject *column(Vocabulary *self, PyObject *term)
+{
+    Text text;
+    if (!open_text(term, &text)) return NULL;
+    uint32_t found = find_term(&self->terms, text.bytes, text.size, hash_of(text.bytes, text.size));
+    close_text(&text);
+    if (found >= self->rows.alone) return Py_NewRef(Py_None);
+    return PyLong_FromUnsignedLong(self->columns[found]);
+}
+
+static PyObject *terms_met(Vocabulary *self, PyObject *nothing)
+{
+    (void)nothing;
+    return Py_BuildValue("(KK)", (unsigned long long)self->met, (unsigned long long)self->unknown);
+}
+
+static void dealloc(Vocabulary *self)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)self);
+    close_table(&self->terms);
+    close_table(&self->ignored);
+    PyMem_Free(self->columns);
+    PyMem_Free(self->occurrences);
+    PyMem_Free(self->found);
+    PyMem_Free(self->ranked);
+    PyMem_Free(self->spare);
+    PyMem_Free(self->values);
+    PyMem_Free(self->pair_slots);
+    Py_XDECREF(self->weights.table);
+    Py_XDECREF(self->files);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    {"is_sound", (PyCFunction)is_sound, METH_VARARGS, NULL},
+    {"weigh", (PyCFunction)weigh, METH_VARARGS, NULL},
+    {"add_up", (PyCFunction)add_up, METH_VARARGS, NULL},
+    {"columns", (PyCFunction)columns, METH_O, NULL},
+    {"column", (PyCFunction)column, METH_O, NULL},
+    {"terms_met", (PyCFunction)terms_met, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+int add_vocabulary(PyObject *module, const char *name, newfunc make)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_new, (void *)make},
+        {Py_tp_dealloc, (void *)dealloc},
+        {Py_tp_methods, methods},
+        {0, NULL},
+    };
+    PyType_Spec spec = {name, sizeof(Vocabulary), 0, Py_TPFLAGS_DEFAULT, slots};
+    PyObject *type = PyType_FromSpec(&spec);
+    int added = type != NULL && PyModule_AddObjectRef(module, strrchr(name, '.') + 1, type) == 0;
+    Py_XDECREF(type);
+    return added;
+}
