@@ -2,6 +2,7 @@
 # make test   the same set-up, then ruff, mypy and the whole test suite but the containers'
 # make test-containers  builds the images and tests them; needs podman and buildah, or docker
 # make fuzz   100,000 requests that no client should send, at both doors
+# make fuzz-native  random texts and files through the C code, under AddressSanitizer and UBSan
 # make conformance  schemathesis at both doors: a quarter of an hour
 # make soak   five minutes of load at 64 connections: errors, latency, memory (needs wrk, two cores)
 # make bench  measure this project and its peers, side by side (1-2 hours; needs wrk, two cores)
@@ -48,7 +49,7 @@ LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.
 SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
   $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
-.PHONY: run test test-containers fuzz conformance soak bench image image-slim image-compiled sbom audit lock clean
+.PHONY: run test test-containers fuzz fuzz-native conformance soak bench image image-slim image-compiled sbom audit lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -70,6 +71,9 @@ test-containers: $(VENV)/installed-test $(NATIVE)
 
 fuzz: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+fuzz-native: $(VENV)/installed-test
+	$(BIN)/python -m tests.fuzz_native $(ARGS)
 
 conformance: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.conformance $(ARGS)

@@ -52,7 +52,7 @@ def build(module: Path, options: Sequence[str] = ()) -> None:
     partial = module.with_name(f"_native.{os.getpid()}.so")
     chosen = [*OPTIONS, *shlex.split(os.environ.get("CFLAGS", "")), *options]
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    command = [*_compiler(), *chosen, *SHARED, f"-I{_headers()}", *sources]
+    command = [*compiler(), *chosen, *SHARED, f"-I{_headers()}", *sources]
     try:
         subprocess.run([*command, "-lm", "-o", str(partial)], check=True)
         partial.replace(module)
@@ -60,7 +60,7 @@ def build(module: Path, options: Sequence[str] = ()) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _compiler() -> list[str]:
+def compiler() -> list[str]:
     chosen = shlex.split(os.environ.get("CC", ""))
     found = chosen or [name for name in ("cc", "gcc", "clang") if shutil.which(name)][:1]
     if not found:

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.fitted_models import TEXTS
 
 try:
-    CAN_BUILD = bool(build._compiler() and build._headers())
+    CAN_BUILD = bool(build.compiler() and build._headers())
 except (OSError, ValueError):
     CAN_BUILD = False
 ASK = (
