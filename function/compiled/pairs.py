@@ -17,6 +17,7 @@ from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec, Splitter, build_splitter
 from function.compiled.rows import COLUMN_MASK, RowLayout
+from function.compiled.terms import Repeats
 
 _ONE_OR_TWO_WORDS = re.compile(r"\w+(?: \w+)?").fullmatch
 _row_under = dict.__getitem__
@@ -57,7 +58,7 @@ class PairVocabulary:
         is_one_or_two = spec["ngram_range"] in ([1, 1], [1, 2], [2, 2])
         return is_one_or_two and spec["analyzer"] == "word" and build_splitter(spec) is not None
 
-    def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, Repeats]]:
         """As TermVocabulary.totals."""
         words: list[str | None] = []
         for text in texts:
@@ -72,7 +73,7 @@ class PairVocabulary:
         start = 0
         for _ in texts:
             stop = own.index(_END, start + 1)
-            yield sum(rows[start : stop - 1]), _sum_again(nodes[start + 1 : stop])
+            yield sum(rows[start : stop - 1]), _repeated(nodes[start + 1 : stop])
             start = stop
 
     def rows_in(self, text: str) -> list[int]:
@@ -216,29 +217,27 @@ def _pair_row(first: Node, second: Node) -> int:
     return first[second] - second[None]
 
 
-def _sum_again(nodes: Sequence[Node]) -> int:
-    """Return the sum of the words' and pairs' rows, each as often as two of its occurrences can be
-    chosen."""
+def _repeated(nodes: Sequence[Node]) -> Repeats:
+    """Return the rows of the words and pairs that come several times, each with how often."""
     seen: set[Node] = set()
     add = seen.add
     again = [node for node in nodes if node in seen or add(node)]
     if not again:
-        return 0
-    total = sum(map(_row_under, again, repeat(None)))
+        return ()
     if len(again) == 1:
-        return total
-    if len({*again}) < len(again):
-        counts: dict[Node, int] = {}  # a Counter takes 2 microseconds for three words
-        for node in again:
-            counts[node] = counts.get(node, 0) + 1
-        total = sum([count * (count + 1) // 2 * node[None] for node, count in counts.items()])
+        row = again[0][None]
+        return [(row, 2)] if row else ()
+    counts: dict[Node, int] = {}  # a Counter takes 2 microseconds for three words
+    for node in again:
+        counts[node] = counts.get(node, 1) + 1
+    repeats = [(row, count) for node, count in counts.items() if (row := node[None])]
     # The words of a pair that comes again both do, one right after the other.
     if any(map(dict.__contains__, again, again[1:])):
-        total += _sum_pairs_again(nodes, {*pairwise(again)})
-    return total
+        repeats += _repeated_pairs(nodes, {*pairwise(again)})
+    return repeats
 
 
-def _sum_pairs_again(nodes: Sequence[Node], candidates: Set[tuple[Node, Node]]) -> int:
+def _repeated_pairs(nodes: Sequence[Node], candidates: Set[tuple[Node, Node]]) -> Repeats:
     known = {pair for pair in candidates if pair[1] in pair[0]}
     counted = Counter([pair for pair in pairwise(nodes) if pair in known]).items()
-    return sum([count * (count - 1) // 2 * _pair_row(*pair) for pair, count in counted])
+    return [(_pair_row(*pair), count) for pair, count in counted if count > 1]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from math import sqrt
 
 from function.compiled.faithful import frequency
-from function.compiled.pairs import PairVocabulary
-from function.compiled.rows import COLUMN_BITS, FIELD_BITS, FIELD_MASK, RowLayout
-from function.compiled.terms import TermVocabulary
+from function.compiled.rows import COLUMN_BITS, FIELD_MASK, RowLayout
+from function.compiled.terms import Repeats
 from function.compiled.vectorizer import Vectorizer, row_layout
 from function.compiled.vocabularies import NativeVocabulary
 
@@ -48,42 +47,59 @@ def _build_sums(
     assert not isinstance(vocabulary, NativeVocabulary), "answers.py asks those in C"
     layout = row_layout(scores, vectorizer.norm, is_quick=True)
     unpack, size, totals = layout.unpack, layout.sum_bytes, vocabulary.totals
-    settle = _build_settle(vectorizer, vocabulary, layout)
+    settle = _build_settle(vectorizer, layout)
 
     def add_up(texts: Sequence[str]) -> Iterator[Fields | None]:
-        for text, (total, again) in zip(texts, totals(texts), strict=True):
+        for total, repeats in totals(texts):
             sums = unpack(total.to_bytes(size, "little"))
-            yield None if sums[-1] > most else settle(text, sums, again) if again else sums
+            yield None if sums[-1] > most else settle(total, sums, repeats) if repeats else sums
 
     return add_up
 
 
 def _build_settle(
-    vectorizer: Vectorizer, vocabulary: TermVocabulary | PairVocabulary, layout: RowLayout
-) -> Callable[[str, Fields, int], Fields | None]:
+    vectorizer: Vectorizer, layout: RowLayout
+) -> Callable[[int, Fields, Repeats], Fields | None]:
     """Return what sets right the sums of a text with repeated terms."""
     is_normed = vectorizer.norm == "l2"
-    count_place = COLUMN_BITS + FIELD_BITS * layout.fields
+    unpack, size = layout.unpack, layout.sum_bytes
 
-    def add_squares(text: str, fields: Fields, again: int) -> Fields | None:
-        if again >> count_place > MOST_TERMS:  # its squares may have left their field
-            return None
+    def add_squares(total: int, fields: Fields, repeats: Repeats) -> Fields | None:
         # n squares were added for a term that occurs n times, and it is to have n * n.
-        squares, *scores = fields
-        return (squares + 2 * (again >> COLUMN_BITS & FIELD_MASK), *scores)
+        squares = ways = 0
+        for row, count in repeats:
+            more = count * (count - 1)
+            ways += more
+            squares += more * (row >> COLUMN_BITS & FIELD_MASK)
+        if ways > 2 * MOST_TERMS:  # they may have left their field
+            return None
+        return (fields[0] + squares, *fields[1:])
 
-    def count_anew(text: str, fields: Fields, again: int) -> Fields:
-        sums = [0.0] * layout.fields
-        for row, count in Counter(vocabulary.rows_in(text)).items():
+    def count_once(total: int, fields: Fields, repeats: Repeats) -> Fields:
+        once = total - sum([(count - 1) * row for row, count in repeats])
+        return unpack(once.to_bytes(size, "little"))
+
+    def dampen(total: int, fields: Fields, repeats: Repeats) -> Fields:
+        by_count: dict[int, int] = {}
+        for row, count in repeats:
+            by_count[count] = by_count.get(count, 0) + row
+        others = total - sum([count * rows for count, rows in by_count.items()])
+        sums: Fields = unpack(others.to_bytes(size, "little"))
+        for count, rows in by_count.items():
             value = frequency(vectorizer, count)
-            for place, own in enumerate(layout.fields_of(row)):
-                is_square = is_normed and place == 0
-                sums[place] += own * (value * value if is_square else value)
+            values = (value * value if is_normed else value, *repeat(value, layout.fields - 1))
+            sums = [*map(_add_times, sums, unpack(rows.to_bytes(size, "little")), values)]
         return sums
 
-    if vectorizer.binary or vectorizer.sublinear:
-        return count_anew
-    return add_squares if is_normed else lambda text, fields, again: fields
+    if vectorizer.binary:
+        return count_once
+    if vectorizer.sublinear:
+        return dampen
+    return add_squares if is_normed else lambda total, fields, repeats: fields
+
+
+def _add_times(total: float, own: float, times: float) -> float:
+    return total + own * times
 
 
 def _build_finish(

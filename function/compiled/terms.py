@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
-from function.compiled.analyzer import AnalyzerSpec, build_analyzer
+from function.compiled.analyzer import (
+    AnalyzerSpec,
+    build_analyzer,
+    build_preparer,
+    char_wb_ngrams,
+)
 from function.compiled.rows import COLUMN_MASK, RowLayout
+
+Repeats = Sequence[tuple[int, int]]
+"""The rows of the terms that a text has several times, each with how often."""
 
 
 class TermVocabulary:
@@ -19,11 +27,16 @@ class TermVocabulary:
     def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
         self._analyze = build_analyzer(spec)
         self._rows = rows
+        self._words = _PaddedWords(spec, rows) if spec["analyzer"] == "char_wb" else None
         self._met = self._unknown = 0
 
-    def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """Yield for each text two sums of its terms' rows: each as often as it occurs, and each as
-        often as two of its occurrences can be chosen, 0 where every term occurs once."""
+    def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, Repeats]]:
+        """Yield for each text the sum of its terms' rows, each as often as it occurs, and the
+        known terms that occur several times."""
+        by_word = self._words is not None
+        return self._totals_by_word(texts) if by_word else self._totals(texts)
+
+    def _totals(self, texts: Sequence[str]) -> Iterator[tuple[int, Repeats]]:
         analyze, get, zeros = self._analyze, self._rows.get, repeat(0)
         for text in texts:
             terms = analyze(text)
@@ -31,12 +44,25 @@ class TermVocabulary:
             self._met += len(rows)
             self._unknown += rows.count(0)
             total = sum(rows)
-            yield total, 0 if len({*terms}) == len(terms) else self._sum_again(terms)
+            yield total, () if len({*terms}) == len(terms) else self._repeated(terms)
 
-    def _sum_again(self, terms: Sequence[str]) -> int:
+    def _repeated(self, terms: Sequence[str]) -> Repeats:
         get = self._rows.get
         counted = [pair for pair in Counter(terms).items() if pair[1] > 1]
-        return sum([count * (count - 1) // 2 * get(term, 0) for term, count in counted])
+        return [(row, count) for term, count in counted if (row := get(term))]
+
+    def _totals_by_word(self, texts: Sequence[str]) -> Iterator[tuple[int, Repeats]]:
+        """As `_totals`, of padded words."""
+        assert self._words is not None
+        prepare, find = self._words.prepare, self._words.__getitem__
+        for text in texts:
+            words = [*map(find, (prepare(text) if prepare else text).split())]
+            rows = [*chain.from_iterable([word.rows for word in words])]
+            met = sum([word.met for word in words])
+            self._met += met
+            self._unknown += met - len(rows)
+            total = sum([word.total for word in words])
+            yield total, () if len({*rows}) == len(rows) else _repeated(rows)
 
     def rows_in(self, text: str) -> list[int]:
         """Return the rows of a text's known terms, repeats included, in any order."""
@@ -77,6 +103,40 @@ class TermVocabulary:
         rows = layout.from_bytes(files["rows"])
         terms = split_terms(files, separator) if rows or files["terms"] else []
         return cls(spec, dict(zip(terms, rows, strict=True)))
+
+
+class _Word(NamedTuple):
+    total: int
+    rows: Sequence[int]
+    """Those of its known n-grams, repeats included."""
+    met: int
+    """How many n-grams it has."""
+
+
+class _PaddedWords(dict[str, _Word]):
+    """What a char_wb analyzer makes of each word, which is the same wherever it stands: most words
+    of a text are common ones, and finding their n-grams takes ten times as long as adding up."""
+
+    MOST, LONGEST = 4096, 32
+    """Words that are kept, and characters of one: texts are not to fill the memory."""
+
+    def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
+        self.prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
+        self._rows, (self._shortest, self._longest) = rows, spec["ngram_range"]
+
+    def __missing__(self, word: str) -> _Word:
+        terms = char_wb_ngrams(word, self._shortest, self._longest)
+        rows = [*filter(None, map(self._rows.get, terms))]
+        found = _Word(sum(rows), rows, len(terms))
+        if len(self) >= self.MOST:
+            self.clear()
+        if len(word) <= self.LONGEST:
+            self[word] = found
+        return found
+
+
+def _repeated(rows: Sequence[int]) -> Repeats:
+    return [pair for pair in Counter(rows).items() if pair[1] > 1]
 
 
 def split_terms(files: Mapping[str, bytes], separator: str) -> list[str]:
