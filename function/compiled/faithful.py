@@ -6,8 +6,10 @@ sparsefuncs_fast.pyx, scipy's csr_matvecs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import log, sqrt
+from struct import Struct
 
 from function.compiled.rows import COLUMN_MASK
 from function.compiled.vectorizer import Vectorizer, table_layout
@@ -22,24 +24,42 @@ def build_features(
     """Return the function from a text to its line of the document-term matrix: by column,
     ascending, the value of each known term beside its row. With `binarize` the values are 1.0 where
     they are above it, else 0.0."""
-    rows_in, layout = vectorizer.vocabulary.rows_in, table_layout(scores)
+    rows_in, scale = vectorizer.vocabulary.rows_in, vectorizer.scale
+    row_of = _Rows(vectorizer.table, table_layout(scores)).__getitem__
 
     def features(text: str) -> dict[int, Feature]:
-        counts: dict[int, int] = {}
-        for column in sorted([row & COLUMN_MASK for row in rows_in(text)]):
-            counts[column] = counts.get(column, 0) + 1
-        rows = [layout.unpack_from(vectorizer.table, column * layout.size) for column in counts]
+        columns = sorted([row & COLUMN_MASK for row in rows_in(text)])
+        counts = Counter(columns)
+        rows = [*map(row_of, counts)]
         values = [
-            frequency(vectorizer, count) * row[0]
+            row[0] if count == 1 else frequency(vectorizer, count) * row[0]
             for count, row in zip(counts.values(), rows, strict=True)
         ]
-        length, scale = _length(vectorizer.norm, values), vectorizer.scale
+        length = _length(vectorizer.norm, values)
         values = [value / length * scale for value in values]
         if binarize is not None:
             values = [float(value > binarize) for value in values]
         return dict(zip(counts, zip(values, rows, strict=True), strict=True))
 
     return features
+
+
+class _Rows(dict[int, tuple[float, ...]]):
+    """A table's rows, by column, as they are asked for: most terms of a text are common ones."""
+
+    MOST_NUMBERS = 2**16
+    """That are kept: two megabytes."""
+
+    def __init__(self, table: bytes, layout: Struct) -> None:
+        self._unpack, self._table, self._size = layout.unpack_from, table, layout.size
+        self._most = 8 * self.MOST_NUMBERS // layout.size
+
+    def __missing__(self, column: int) -> tuple[float, ...]:
+        row = self._unpack(self._table, column * self._size)
+        if len(self) >= self._most:
+            self.clear()
+        self[column] = row
+        return row
 
 
 def add_up(features: Sequence[Feature], intercepts: Sequence[float]) -> list[float]:
@@ -54,7 +74,7 @@ def add_up(features: Sequence[Feature], intercepts: Sequence[float]) -> list[flo
 
 
 def frequency(vectorizer: Vectorizer, count: int) -> float:
-    """Return what a term that occurs `count` times counts for."""
+    """Return what a term that occurs `count` times counts for: once, 1 by every rule."""
     if vectorizer.binary:
         return 1.0
     return log(count) + 1.0 if vectorizer.sublinear else float(count)

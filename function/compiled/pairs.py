@@ -80,7 +80,7 @@ class PairVocabulary:
         """As TermVocabulary.rows_in."""
         nodes = self._find(self._split(text))[1:]
         rows = [node[None] for node in nodes]
-        rows += [_pair_row(*pair) for pair in pairwise(nodes) if pair[1] in pair[0]]
+        rows += [one[two] - two[None] for one, two in pairwise(nodes) if two in one]
         return [*filter(None, rows)]
 
     def column_of(self, term: str) -> int | None:
