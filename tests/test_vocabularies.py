@@ -25,6 +25,7 @@ from function.compiled.vocabularies import (
 )
 from function.compiler.packing import build_vocabulary
 from function.compiler.vectorizers import _read_analyzer
+from tests import fuzz_native
 from tests.fitted_models import TEXTS, random_text
 
 LAYOUT = RowLayout(3)
@@ -283,6 +284,15 @@ def test_a_native_vocabulary_of_nothing_knows_nothing():
     assert vocabulary.rows_in("good good") == []
     vectorizer = Vectorizer(spec, vocabulary, b"", None, 0, norm="l2")
     assert native_sums(vectorizer, None, ["good", ""]) == [(0.0, 0.0)] * 2
+
+
+@needs_native
+@pytest.mark.parametrize("number", range(20))
+def test_random_vocabularies_are_asked_as_make_fuzz_native_does(number):
+    """Without sanitizers, which take a build of their own."""
+    rng = random.Random(number)
+    assert fuzz_native.one_model(rng) == fuzz_native.TEXTS_EACH
+    assert 1 in {fuzz_native.one_damage(rng) for _ in range(20)}
 
 
 EDITS = {

@@ -101,7 +101,7 @@ class TermVocabulary:
     ) -> TermVocabulary:
         """Return the vocabulary that `to_parts` took apart; ValueError where parts do not fit."""
         rows = layout.from_bytes(files["rows"])
-        terms = split_terms(files, separator) if rows or files["terms"] else []
+        terms = joined_terms(files, separator).split(separator) if rows or files["terms"] else []
         return cls(spec, dict(zip(terms, rows, strict=True)))
 
 
@@ -139,12 +139,12 @@ def _repeated(rows: Sequence[int]) -> Repeats:
     return [pair for pair in Counter(rows).items() if pair[1] > 1]
 
 
-def split_terms(files: Mapping[str, bytes], separator: str) -> list[str]:
+def joined_terms(files: Mapping[str, bytes], separator: str) -> str:
     """Return a vocabulary's terms, of its files; ValueError where that is no text, or the separator
     not one character."""
     if len(separator) != 1:
         raise ValueError(f"terms between {separator!r}")
-    return files["terms"].decode("utf-8", "surrogatepass").split(separator)
+    return files["terms"].decode("utf-8", "surrogatepass")
 
 
 def _absent_character(terms: Mapping[str, int]) -> str:

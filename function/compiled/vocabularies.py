@@ -22,7 +22,7 @@ from function.compiled.analyzer import (
 from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
 from function.compiled.runs import NO_RUNS, Runs, runs_of
-from function.compiled.terms import TermVocabulary, split_terms
+from function.compiled.terms import TermVocabulary, joined_terms
 
 MOST_IN_A_ROW = 2**31 - 1
 """Of an n-gram: no text is that long."""
@@ -135,7 +135,7 @@ class NativeTerms(NativeVocabulary):
     ) -> None:
         """Raises ValueError where the files do not fit together."""
         self._separator = separator
-        split_terms(files, separator)  # or an error
+        joined_terms(files, separator)  # or an error
         prepare, runs, ignored = _finding(spec)
         shortest, longest = spec["ngram_range"]
         is_tokens = spec["analyzer"] == "word" and longest == 1  # wherever the range starts
@@ -159,7 +159,8 @@ class NativeTerms(NativeVocabulary):
 
     def terms(self) -> list[str]:
         """As TermVocabulary.terms."""
-        return split_terms(self._files, self._separator) if self._files["rows"] else []
+        text = joined_terms(self._files, self._separator)
+        return text.split(self._separator) if self._files["rows"] else []
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
