@@ -8,7 +8,7 @@ links.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.faithful import Feature, add_up
@@ -18,7 +18,7 @@ from function.compiled.vectorizer import Vectorizer
 from function.explanation import Explanation, Term, Unknown
 from function.predictor import Answer
 
-Features = Callable[[str], Mapping[int, Feature]]
+Features = Callable[[str], tuple[Iterable[int], Sequence[Feature]]]
 """As faithful.build_features has it."""
 
 
@@ -43,8 +43,9 @@ class Explainer:
 
     def explain(self, text: str, answer: Answer, label: str | None) -> Explanation:
         """As LinearPredictor.explain."""
-        values = [features(text) for _, features, _ in self._parts]
-        rows = add_up([pair for found in values for pair in found.values()], self._intercepts)
+        found = [features(text) for _, features, _ in self._parts]
+        values = [dict(zip(*line, strict=True)) for line in found]
+        rows = add_up([pair for _, line in found for pair in line], self._intercepts)
         scores = [mixed(mix, rows) for mix in self._mixes]
         place = self._place_of(answer.label if label is None else label, scores)
         mix = self._mixes[place]

@@ -20,14 +20,14 @@ Feature = tuple[float, tuple[float, ...]]
 
 def build_features(
     vectorizer: Vectorizer, scores: int, binarize: float | None = None
-) -> Callable[[str], dict[int, Feature]]:
-    """Return the function from a text to its line of the document-term matrix: by column,
-    ascending, the value of each known term beside its row. With `binarize` the values are 1.0 where
-    they are above it, else 0.0."""
+) -> Callable[[str], tuple[Iterable[int], list[Feature]]]:
+    """Return the function from a text to its line of the document-term matrix: the columns of its
+    known terms, ascending, and the value of each beside its row. With `binarize` the values are 1.0
+    where they are above it, else 0.0."""
     rows_in, scale = vectorizer.vocabulary.rows_in, vectorizer.scale
     row_of = _Rows(vectorizer.table, table_layout(scores)).__getitem__
 
-    def features(text: str) -> dict[int, Feature]:
+    def features(text: str) -> tuple[Iterable[int], list[Feature]]:
         columns = sorted([row & COLUMN_MASK for row in rows_in(text)])
         counts = Counter(columns)
         rows = [*map(row_of, counts)]
@@ -39,7 +39,7 @@ def build_features(
         values = [value / length * scale for value in values]
         if binarize is not None:
             values = [float(value > binarize) for value in values]
-        return dict(zip(counts, zip(values, rows, strict=True), strict=True))
+        return counts, [*zip(values, rows, strict=True)]
 
     return features
 

@@ -91,7 +91,7 @@ class LinearPredictor:
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""
-        found = [pair for features in self._features for pair in features(text).values()]
+        found = [pair for features in self._features for pair in features(text)[1]]
         return add_up(found, self.intercepts)
 
     def explain(self, text: str, answer: Answer, label: str | None = None) -> Explanation:
