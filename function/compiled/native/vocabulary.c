@@ -64,7 +64,8 @@ static PyObject *weigh(Vocabulary *self, PyObject *arguments)
     return Py_NewRef(Py_None);
 }
 
-/* Where a text's scores are added to, among those of so many texts; NULL where it is none of them. */
+/* Where a text's scores are added to; NULL where `totals` has no room for them, or terms are worth
+nothing yet. */
 static double *scores_of(const Vocabulary *self, PyObject *totals, Py_ssize_t text)
 {
     size_t line = self->weights.scores * sizeof(double), size = (size_t)PyByteArray_Size(totals);
@@ -79,10 +80,13 @@ static PyObject *add_up(Vocabulary *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &texts, &PyByteArray_Type, &totals))
         return NULL;
     for (Py_ssize_t at = 0; at < PyList_Size(texts); at++) {
-        if (scores_of(self, totals, at) == NULL)
-            return PyErr_Format(PyExc_ValueError, "no room for the scores of so many texts");
         if (!self->find(self, PyList_GetItem(texts, at))) return NULL;
-        add_scores(self, scores_of(self, totals, at));
+        double *scores = scores_of(self, totals, at);
+        if (scores == NULL) {
+            rank(self); /* which empties the scratch space */
+            return PyErr_Format(PyExc_ValueError, "no room for the scores of so many texts");
+        }
+        add_scores(self, scores);
     }
     return Py_NewRef(Py_None);
 }
