@@ -128,6 +128,8 @@ def one_model(rng: random.Random) -> int:
         Vectorizer(spec, python, table, None, len(terms), **options), scores, binarize
     )
     native.weigh(table, scores, **options, binarize=binarize)
+    if rng.random() < 0.5:
+        native.let_rows_go()
     texts = [random_text(rng) for _ in range(TEXTS_EACH)]
     totals = bytearray(8 * scores * len(texts))
     native.add_up(texts, totals)

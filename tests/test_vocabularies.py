@@ -287,6 +287,21 @@ def test_a_native_vocabulary_of_nothing_knows_nothing():
 
 
 @needs_native
+@pytest.mark.parametrize("parameters", [PAIRS[2], OTHERS[-3]], ids=str)
+def test_without_its_rows_a_vocabulary_answers_the_same_and_cannot_be_saved(parameters):
+    spec = spec_of(parameters)
+    vocabulary = build_native(spec, rows_for(some_terms(parameters)))
+    before, terms = [*map(vocabulary.rows_in, TEXTS)], vocabulary.terms()
+    vocabulary.let_rows_go()
+    assert [*map(vocabulary.rows_in, TEXTS)] == before
+    assert vocabulary.terms() == terms
+    with pytest.raises(ValueError, match="let"):
+        vocabulary.to_parts(LAYOUT)
+    with pytest.raises(ValueError, match="let go"):
+        vocabulary.check(LAYOUT, {}, 10**6)
+
+
+@needs_native
 @pytest.mark.parametrize("number", range(20))
 def test_random_vocabularies_are_asked_as_make_fuzz_native_does(number):
     """Without sanitizers, which take a build of their own."""

@@ -7,6 +7,7 @@ def decide(totals: bytearray, intercepts: bytes, kind: str, is_uniform: bool) ->
 
 class _Vocabulary:
     def is_sound(self, columns: int, squares: int) -> bool: ...
+    def let_rows_go(self) -> None: ...
     def weigh(
         self,
         table: bytes,

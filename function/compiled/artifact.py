@@ -44,7 +44,7 @@ from function.compiled.names import rename
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, check_numbers, row_layout
-from function.compiled.vocabularies import pair_vocabulary, term_vocabulary
+from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, term_vocabulary
 
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
@@ -128,6 +128,8 @@ def _load_vectorizer(
     )
     check_numbers(found, scores)
     found.vocabulary.check(layout, parts, found.columns)
+    if isinstance(found.vocabulary, NativeVocabulary):
+        found.vocabulary.let_rows_go()
     return found
 
 

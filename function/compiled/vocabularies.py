@@ -44,7 +44,7 @@ class NativeVocabulary:
         prepare: Prepare,
         files: Mapping[str, bytes],
     ) -> None:
-        self._index, self._prepare, self._files = index, prepare, files
+        self._index, self._prepare, self._files = index, prepare, {**files}
 
     def weigh(
         self,
@@ -77,6 +77,17 @@ class NativeVocabulary:
         """As TermVocabulary.check."""
         if not self._index.is_sound(columns, layout.squares):
             raise ValueError(f"a row's column is none of {columns}, or its numbers do not add up")
+
+    def let_rows_go(self) -> None:
+        """Keep of the rows, which are Python's to add up, the columns alone. Then there is nothing
+        more to `check`, and `to_parts` raises ValueError."""
+        self._index.let_rows_go()
+        self._files.pop("rows", None)
+
+    def _all_files(self) -> dict[str, bytes]:
+        if "rows" not in self._files:
+            raise ValueError("a vocabulary that was loaded has let its rows go")
+        return {**self._files}
 
 
 class NativePairs(NativeVocabulary):
@@ -115,7 +126,7 @@ class NativePairs(NativeVocabulary):
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
-        return {}, dict(self._files)
+        return {}, self._all_files()
 
     @classmethod
     def from_parts(
@@ -134,7 +145,7 @@ class NativeTerms(NativeVocabulary):
         self, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes], separator: str
     ) -> None:
         """Raises ValueError where the files do not fit together."""
-        self._separator = separator
+        self._separator, self._is_empty = separator, not files["rows"]
         joined_terms(files, separator)  # or an error
         prepare, runs, ignored = _finding(spec)
         shortest, longest = spec["ngram_range"]
@@ -160,11 +171,11 @@ class NativeTerms(NativeVocabulary):
     def terms(self) -> list[str]:
         """As TermVocabulary.terms."""
         text = joined_terms(self._files, self._separator)
-        return text.split(self._separator) if self._files["rows"] else []
+        return [] if self._is_empty else text.split(self._separator)
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
         """As TermVocabulary.to_parts."""
-        return {"separator": self._separator}, dict(self._files)
+        return {"separator": self._separator}, self._all_files()
 
     @classmethod
     def from_parts(

@@ -13,7 +13,8 @@
 Who owns what. A vocabulary stays as its files have it (artifact.py): terms one after the other, two
 numbers for each pair, a packed row (rows.py) and a line of the table for each term. A Vocabulary
 holds references to these `bytes`, which nobody changes, and reads them in place; it allocates hash
-tables of numbers that lead into them, the terms' columns, and scratch space for one text. A text's
+tables of numbers that lead into them, the terms' columns, and scratch space for one text. Once rows
+have been checked their columns are all that is needed, and `let_rows_go` releases them. A text's
 bytes are Python's, and what is made of them the finder's, for that call.
 
 Why no read leaves its bytes. Sizes and numbers are checked once, before anything is read by them:
@@ -37,7 +38,7 @@ the scores are added up nothing of Python is called, so scratch space is one tex
 #include <math.h>
 #include <string.h>
 
-#define VERSION 5 /* native.py's: a module that is older than it is left alone */
+#define VERSION 6 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
 #define LARGEST_TEXT INT32_MAX
 
@@ -147,7 +148,8 @@ typedef struct Vocabulary {
     PyObject_HEAD
     /* Meet the terms of a text, as native.py prepares it; false with an error set, and none met. */
     int (*find)(struct Vocabulary *self, PyObject *text);
-    PyObject *files; /* a tuple of all that is read in place */
+    PyObject *files; /* a tuple of all that is read in place, but for the rows */
+    PyObject *packed; /* the rows; NULL, as rows.bytes, once they are let go */
     Table terms;
     Rows rows;
     uint64_t met, unknown; /* terms in the texts so far, but for those to ignore */

@@ -123,7 +123,8 @@ static PyObject *Pairs_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     Vocabulary *self = (Vocabulary *)PyType_GenericAlloc(type, 0);
     if (self == NULL) return NULL;
     self->find = Pairs_find;
-    self->files = PyTuple_Pack(3, words, pairs, rows);
+    self->files = PyTuple_Pack(2, words, pairs);
+    self->packed = Py_NewRef(rows);
     if (self->files == NULL || !fill(self, words, known, pairs, rows, fields)) Py_CLEAR(self);
     return (PyObject *)self;
 }

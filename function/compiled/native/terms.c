@@ -274,7 +274,8 @@ static PyObject *Terms_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     Vocabulary *self = (Vocabulary *)PyType_GenericAlloc(type, 0);
     if (self == NULL) return NULL;
     self->find = Terms_find;
-    self->files = PyTuple_Pack(4, terms, separator, rows, ignored);
+    self->files = PyTuple_Pack(3, terms, separator, ignored);
+    self->packed = Py_NewRef(rows);
     if (self->files == NULL
         || !take_analyzer(self, analyzer, shortest, longest, letters, shortest_token)
         || !take_terms(self, terms, separator, rows, fields) || !take_ignored(self, ignored)

@@ -32,8 +32,17 @@ static PyObject *is_sound(Vocabulary *self, PyObject *arguments)
 {
     Py_ssize_t columns, squares;
     if (!PyArg_ParseTuple(arguments, "nn", &columns, &squares)) return NULL;
+    if (self->packed == NULL) return PyErr_Format(PyExc_ValueError, "the rows are let go");
     if (columns < 0 || squares < 0) return Py_NewRef(Py_False);
     return PyBool_FromLong(are_sound(&self->rows, (uint64_t)columns, (size_t)squares));
+}
+
+static PyObject *let_rows_go(Vocabulary *self, PyObject *nothing)
+{
+    (void)nothing;
+    self->rows.bytes = NULL;
+    Py_CLEAR(self->packed);
+    return Py_NewRef(Py_None);
 }
 
 /* Take over what terms are worth, instead of what they were before. */
@@ -151,6 +160,7 @@ static void dealloc(Vocabulary *self)
     PyMem_Free(self->values);
     PyMem_Free(self->pair_slots);
     Py_XDECREF(self->weights.table);
+    Py_XDECREF(self->packed);
     Py_XDECREF(self->files);
     PyObject_Free(self);
     Py_DECREF(type);
@@ -158,6 +168,7 @@ static void dealloc(Vocabulary *self)
 
 static PyMethodDef methods[] = {
     {"is_sound", (PyCFunction)is_sound, METH_VARARGS, NULL},
+    {"let_rows_go", (PyCFunction)let_rows_go, METH_NOARGS, NULL},
     {"weigh", (PyCFunction)weigh, METH_VARARGS, NULL},
     {"add_up", (PyCFunction)add_up, METH_VARARGS, NULL},
     {"columns", (PyCFunction)columns, METH_O, NULL},
