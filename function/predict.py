@@ -75,11 +75,11 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _answerer(given: argparse.Namespace, settings: Settings) -> Answerer:
+    top = (given.top or options.TOP_TERMS) if given.explain else None
     if given.url:
         from function.predicting.service import Service
 
         key = given.key or os.environ.get(options.KEY_VARIABLE, "")
-        top = (given.top or options.TOP_TERMS) if given.explain else None
         return Service(given.url, key, given.scores, top, _say)
     from function.predicting.local import Local
 
@@ -89,7 +89,7 @@ def _answerer(given: argparse.Namespace, settings: Settings) -> Answerer:
         settings = settings.replace(model_uri=given.model, compiled_model="")
     if not settings.compiled_model:
         _say(f"loading {settings.model_uri} from {settings.mlflow_tracking_uri}")
-    return Local(settings, given.scores, given.jobs, _say)
+    return Local(settings, given.scores, top, given.jobs, _say)
 
 
 def _write(given: argparse.Namespace, source: Source, answerer: Answerer) -> int:

@@ -195,7 +195,7 @@ assert application(Request("POST", PATH, headers, b'{"text": "good"}')).status =
 
 def test_nothing_of_it_is_imported_before_somebody_asks(compiled_folder: Path) -> None:
     named = {
-        *("function.explanation", "function.http.explaining", "function.protocols.explanations"),
+        *("function.explanation", "function.model.explaining", "function.protocols.explanations"),
         *("function.compiled.explain", "function.compiled.links", "function.compiled.spans"),
     }
     place = f"PLACE = {{'COMPILED_MODEL': {str(compiled_folder)!r}}}\n"

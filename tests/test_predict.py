@@ -286,6 +286,23 @@ def test_an_interrupt_leaves_whole_lines_and_says_how_to_go_on(
     assert len(parsed(output.read_text())) == 3000
 
 
+# Why.
+
+
+@pytest.mark.parametrize("more", [[], ["--scores"]])
+def test_the_words_that_decided_stand_beside_the_answer(run: Run, more: list[str]) -> None:
+    explain = ["--explain", "--top", "2", TEXTS[0], "terrible", *more]
+    status, out, _ = run(*explain)
+    answers = parsed(out)
+    assert status == 0
+    assert [a["explanation"]["terms"][0]["term"] for a in answers] == ["amazing", "terrible"]
+    assert len(answers[0]["explanation"]["terms"]) == 2
+    assert answers[0]["explanation"]["label"] == answers[0]["sentiment"]
+    assert ("scores" in answers[0]) == bool(more)
+    assert run(*explain, "--jobs", "2")[1] == out
+    assert "amazing +" in run(*explain, "--format", "table")[1]
+
+
 # The command line.
 
 
@@ -297,7 +314,6 @@ def test_an_interrupt_leaves_whole_lines_and_says_how_to_go_on(
         (["--url", "http://x", "--jobs", "2", "text"], "--jobs"),
         (["--jobs", "0", "text"], "from 1"),
         (["--key", "x", "text"], "--url"),
-        (["--explain", "text"], "--url"),
         (["--explain", "--scores", "--url", "http://x", "text"], "without --scores"),
         (["--top", "3", "text"], "--explain"),
         (["--url", "ftp://x", "text"], "http(s)"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 import ssl
 import threading
@@ -11,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -189,45 +187,14 @@ def test_a_service_that_wakes_up_is_waited_for(run: Run, monkeypatch: pytest.Mon
     assert Waking.asked[1] - Waking.asked[0] >= 1
 
 
-class Explaining(QuietHandler):
-    """As a service answers /explain."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.answer(200, {"labels": ["negative", "positive"], "multilabel": False})
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path != "/explain" or not asked["text"].strip():
-            self.answer(422, {"status": 422, "detail": "blank", "request_id": "1"})
-            return
-        words = asked["text"].split()[: asked["top"]]
-        terms = [{"term": word, "contribution": 1.25, "spans": [[0, 1]]} for word in words]
-        explanation = {"label": "positive", "terms": terms}
-        answer = {"sentiment": "positive", "confidence": 0.9, "explanation": explanation}
-        self.answer(200, answer)
-
-    def answer(self, status: int, payload: Any) -> None:
-        body = json.dumps(payload).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-def test_the_words_that_decided_stand_beside_the_answer(run: Run) -> None:
-    explain = ["--explain", "--top", "2", "so very amazing", " "]
-    with on_loopback(Explaining) as url:
-        status, out, _ = run("--url", url, *explain)
-        _, table, _ = run("--url", url, "--format", "table", *explain)
-        _, rows, _ = run("--url", url, "--format", "csv", *explain)
-    answer, error = parsed(out)
-    assert status == predict.ERRORS
-    assert [term["term"] for term in answer["explanation"]["terms"]] == ["so", "very"]
-    assert answer["text"] == "so very amazing"
-    assert error == {"line": 2, "error": {"status": 422, "detail": "blank"}}
-    assert "so +1.25; very +1.25" in table and "so +1.25; very +1.25" in rows
+def test_a_service_explains_as_the_model_in_this_process_does(run: Run, server: LiveServer) -> None:
+    explain = ["--explain", "--top", "2", "Such a cosy café: AMAZING!", " "]
+    for more in ([], ["--format", "table"], ["--format", "csv"]):
+        status, out, _ = run(*explain, *more)
+        there, found, _ = run("--url", server.url, *explain, *more)
+        assert status == there == predict.ERRORS
+        assert found == out
+    assert "amazing +" in out
 
 
 class Refusing(QuietHandler):

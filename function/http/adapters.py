@@ -47,14 +47,15 @@ def predict_lines(service: Service, request: Request) -> Stream:
 
 def explain(service: Service, request: Request) -> str:
     """Classify one text, and say what each of its terms adds to the score."""
-    from function.http.explaining import with_explanation
+    from function.model import explaining
     from function.protocols import explanations
 
     asked = explanations.parse(request.body, service.settings)
     model = service.model()
     answer = service.predict(model, (asked.text,))[0]
     rendered = sentiment.render_prediction(asked.text, answer, model.lineage.shown_version)
-    return with_explanation(rendered, model, asked.text, answer, asked.label, asked.top)
+    explanation = explaining.explain(model, asked.text, answer, asked.label)
+    return explanations.render(rendered, explanation, asked.top)
 
 
 def ping(service: Service, request: Request) -> Document:

@@ -149,10 +149,12 @@ class LineStream:
         version = model.lineage.shown_version
         rendered = sentiment.render_prediction(line.text, answer, version, shown)
         if line.is_explained:
-            from function.http.explaining import with_explanation
+            from function.model import explaining
+            from function.protocols import explanations
 
             try:
-                rendered = with_explanation(rendered, model, line.text, answer)
+                explanation = explaining.explain(model, line.text, answer)
+                rendered = explanations.render(rendered, explanation)
             except ServiceError as error:
                 return self._error_line(error)
         self._told += 1

@@ -108,9 +108,10 @@ def predict(service: Service, request: Request) -> str:
     answer = sentiment.render_prediction(text, prediction, model.lineage.shown_version, labels)
     if not is_explained:
         return answer
-    from function.http.explaining import with_explanation
+    from function.model import explaining
+    from function.protocols import explanations
 
-    return with_explanation(answer, model, text, prediction)
+    return explanations.render(answer, explaining.explain(model, text, prediction))
 
 
 def predict_batch(service: Service, request: Request) -> str:

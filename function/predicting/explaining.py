@@ -1,7 +1,7 @@
 """Answers with the words that decided them: a service's ``POST /explain``, a text at a time.
 
 {"text", "top"}                                   is asked
-{"sentiment", "confidence", "explanation"}        is answered, and written with its text
+{"text", "sentiment", ..., "explanation"}         is answered, and written
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Explaining:
         if response.status != 200:
             found.pop("request_id", None)
             return _encode({"line": number, "error": found})
-        return _encode({"text": text, "model_version": None, **found})
+        return _encode(found)
 
     def _hang_up(self) -> None:
         if self._connection is not None:

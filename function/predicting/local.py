@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from function.errors import ModelLoadError, ModelOutputError, ServiceError
+from function.errors import ModelLoadError, ModelOutputError, NotExplainable, ServiceError
 from function.model.attempt import Attempt, LoadedModel, load
 from function.predicting.chunks import (
     Chunk,
@@ -17,7 +17,7 @@ from function.predicting.chunks import (
     Source,
     Unavailable,
 )
-from function.predictor import answer_each
+from function.predictor import Answer, answer_each
 from function.protocols import sentiment
 from function.protocols.lines import error_line
 from function.settings import Settings
@@ -27,23 +27,36 @@ class Local:
     """The model that the settings name, loaded; see chunks.Answerer."""
 
     def __init__(
-        self, settings: Settings, with_scores: bool, jobs: int | None, say: Callable[[str], None]
+        self,
+        settings: Settings,
+        with_scores: bool,
+        top: int | None,
+        jobs: int | None,
+        say: Callable[[str], None],
     ) -> None:
         """``jobs`` is how many processes answer; None is for all cores, where the model is
-        compiled: others bring threads of their own, which do not always survive a fork.
+        compiled: others bring threads of their own, which do not always survive a fork. With
+        ``top`` the answers have so many of the terms that decided them.
 
         Raises Unavailable.
         """
         self._settings = settings
+        self._top = top
         self._model, warnings = _loaded(settings)
+        if top is not None:
+            _check_explainable(self._model)
         for warning in warnings:
             say(f"warning: {warning}")
         predictor = self._model.predictor
         self._jobs = jobs or (_cores() if predictor.engine == "compiled" else 1)
-        self.shape = Shape(predictor.labels or (), predictor.multilabel, with_scores)
+        self.shape = Shape(
+            predictor.labels or (), predictor.multilabel, with_scores, top is not None
+        )
 
     def engine(self, source: Source, written_as: Format) -> Engine:
-        answering = Answering(self._model, self._settings, self.shape, source, written_as)
+        answering = Answering(
+            self._model, self._settings, self.shape, self._top, source, written_as
+        )
         if self._jobs == 1:
             return answering.parts
         from function.predicting.pool import Pool
@@ -56,6 +69,16 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _check_explainable(model: LoadedModel) -> None:
+    """Raise Unavailable for a model that only gives answers."""
+    from function.model.explaining import explainer_of
+
+    try:
+        explainer_of(model)
+    except NotExplainable as exc:
+        raise Unavailable(f"--explain: {exc.detail}") from exc
 
 
 def _loaded(settings: Settings) -> tuple[LoadedModel, list[str]]:
@@ -82,10 +105,12 @@ class Answering:
         model: LoadedModel,
         settings: Settings,
         shape: Shape,
+        top: int | None,
         source: Source,
         written_as: Format,
     ) -> None:
-        self._predict = model.predictor.predict
+        self._model = model
+        self._top = top
         self._version = model.lineage.shown_version
         self._longest = settings.max_text_length
         self._labels = model.predictor.labels if shape.with_scores else None
@@ -109,13 +134,25 @@ class Answering:
 
     def _answered(self, texts: Sequence[str]) -> list[str | ServiceError]:
         """A line for each; of a text that the model cannot take the error, alone."""
-        found = answer_each(self._predict, texts)
+        found = answer_each(self._model.predictor.predict, texts)
         answers = [answer for answer in found if not isinstance(answer, Exception)]
         known = [
             text for text, it in zip(texts, found, strict=True) if not isinstance(it, Exception)
         ]
-        lines = iter(sentiment.render_each(known, answers, self._version, self._labels))
+        lines = iter(self._rendered(known, answers))
         return [_told(it) if isinstance(it, Exception) else next(lines) for it in found]
+
+    def _rendered(self, texts: Sequence[str], answers: Sequence[Answer]) -> list[str]:
+        lines = sentiment.render_each(texts, answers, self._version, self._labels)
+        if self._top is None:
+            return [*lines]
+        from function.model.explaining import explain
+        from function.protocols import explanations
+
+        return [
+            explanations.render(line, explain(self._model, text, answer), self._top)
+            for line, text, answer in zip(lines, texts, answers, strict=True)
+        ]
 
     def _checked(self, text: str | Fault) -> str | ServiceError:
         if isinstance(text, Fault):

@@ -11,6 +11,7 @@ EPILOG = """examples:
   python -m function.predict --input reviews.csv --column review --output answers.csv
   python -m function.predict --input reviews.parquet --model models:/reviews@champion --scores
   python -m function.predict --compiled model --jobs 4 < texts.txt > answers.jsonl
+  python -m function.predict --explain --top 3 "Good food, but never again"
   python -m function.predict --url https://sentiment.example.com --input reviews.jsonl \\
       --output answers.jsonl --resume
 
@@ -92,7 +93,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     writing.add_argument(
         "--explain",
         action="store_true",
-        help="add the words that decided, each with what it gave or took; with --url",
+        help="add the words that decided, each with what it gave or took (compiled models)",
     )
     writing.add_argument(
         "--top", metavar="N", type=_count, help=f"how many of them (default: {TOP_TERMS})"
@@ -122,10 +123,8 @@ def problem_of(given: argparse.Namespace) -> str | None:
         return "--resume goes with --format jsonl or csv"
     if given.url and given.jobs:
         return "--jobs is for a model in this process, not for --url"
-    if given.explain and not given.url:
-        return "--explain is answered by a running service: say which with --url"
-    if given.explain and given.scores:
-        return "--explain goes without --scores"
+    if given.explain and given.scores and given.url:
+        return "--explain goes without --scores where a service is asked"
     if given.top and not given.explain:
         return "--top goes with --explain"
     if given.key and not given.url:
