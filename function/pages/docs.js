@@ -17,6 +17,10 @@ async function load() {
 }
 
 function tryOut(described) {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches); // Swagger UI's own
+  dark.addEventListener("change", follow);
+  follow();
   const ui = window.SwaggerUIBundle({
     spec: described,
     dom_id: "#docs",
