@@ -32,6 +32,7 @@ import pytest
 
 import function
 from function.compiled import native, writing
+from tests import warm
 from tests.processes import LiveServer, free_port, last_line_printed, start_process
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(ROOT / "function", quiet=1)
+        processes = warm.offered()
+        processes.__enter__()
+        config.add_cleanup(lambda: processes.__exit__(None, None, None))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -216,14 +220,10 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where ``python -m function.demo`` was run, with its output in demo.log."""
 
     def run(folder: Path) -> Path:
-        with (folder / "demo.log").open("wb") as log:
-            subprocess.run(
-                [sys.executable, "-m", "function.demo"],
-                cwd=folder,
-                env={**clean_environ(), "PYTHONPATH": str(ROOT)},
-                stdout=log,
-                check=True,
-            )
+        environ = {**clean_environ(), "PYTHONPATH": str(ROOT)}
+        ended = warm.run_python(["-m", "function.demo"], folder, environ)
+        assert ended.returncode == 0, ended.stderr
+        (folder / "demo.log").write_text(ended.stdout)
         return folder
 
     demo: Path = built_once(tmp_path_factory, "demo", run)
@@ -269,7 +269,7 @@ def client(create_app: AppFactory, registry: Registry) -> FlaskClient:
     return create_app(**registry.environ)
 
 
-def start_framework(folder: Path, **environ: str) -> LiveServer:
+def start_framework(folder: Path, imports_mlflow: bool = False, **environ: str) -> LiveServer:
     """Start ``functions-framework`` as a user would, on a free port; ``folder`` has its output."""
     port = free_port()
     command = [
@@ -278,7 +278,8 @@ def start_framework(folder: Path, **environ: str) -> LiveServer:
         f"--port={port}",
         "--host=127.0.0.1",
     ]
-    return start_process(command, ROOT, {**clean_environ(), **environ}, port, folder)
+    environ = {**clean_environ(), **environ}
+    return start_process(command, ROOT, environ, port, folder, imports_mlflow)
 
 
 @pytest.fixture
@@ -286,8 +287,8 @@ def start_server(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
     """Start ``functions-framework``, stopped after the test."""
     started: list[LiveServer] = []
 
-    def start(**environ: str) -> LiveServer:
-        started.append(start_framework(tmp_path, **environ))
+    def start(imports_mlflow: bool = False, **environ: str) -> LiveServer:
+        started.append(start_framework(tmp_path, imports_mlflow, **environ))
         return started[-1]
 
     yield start

@@ -57,7 +57,9 @@ def commands(port: int) -> dict[str, list[str]]:
     }
 
 
-def start_door(name: str, model: Path, folder: Path, **environ: str) -> LiveServer:
+def start_door(
+    name: str, model: Path, folder: Path, imports_mlflow: bool = False, **environ: str
+) -> LiveServer:
     """The door named ``name``, with nothing but the given environment."""
     port = free_port()
     given = {
@@ -67,7 +69,8 @@ def start_door(name: str, model: Path, folder: Path, **environ: str) -> LiveServ
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
-    return start_process(commands(port)[name], ROOT, {**given, **environ}, port, folder)
+    environ = {**given, **environ}
+    return start_process(commands(port)[name], ROOT, environ, port, folder, imports_mlflow)
 
 
 def connect(server: LiveServer, timeout_seconds: float = 30) -> socket.socket:

@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests import warm
+
 
 class Reply(NamedTuple):
     """A response of a live server."""
@@ -33,7 +35,7 @@ class Reply(NamedTuple):
 class LiveServer:
     """A server process on loopback, its output going to a file."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | warm.Forked
     url: str
     output: Path
 
@@ -118,13 +120,26 @@ def free_port() -> int:
 
 
 def start_process(
-    command: list[str], folder: Path, environ: Mapping[str, str], port: int, tmp_path: Path
+    command: list[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    port: int,
+    tmp_path: Path,
+    imports_mlflow: bool = False,
 ) -> LiveServer:
-    """Start a server and wait until it accepts connections."""
+    """Start a server and wait until it accepts connections.
+
+    One that ``imports_mlflow`` is forked from a process that has done so (tests/warm.py), unless it
+    is the start that is tested.
+    """
     output = tmp_path / f"server-{port}.log"
     errors = tmp_path / f"server-{port}.err"
-    with output.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=err)
+    process: subprocess.Popen[bytes] | warm.Forked
+    if imports_mlflow:
+        process = warm.start(command, folder, environ, output, errors)
+    else:
+        with output.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=err)
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -47,10 +47,10 @@ def promote(tracking_uri: str, name: str, version: str) -> None:
 
 
 def follow(
-    tracking_uri: str, name: str, folder: Path, is_awaited: bool = True, **environ: str
+    tracking_uri: str, name: str, folder: Path, is_awaited: bool = True, **given: Any
 ) -> LiveServer:
     """The service, which asks every half second, once it serves."""
-    given = {
+    environ = {
         "COMPILED_MODEL": "",
         "MLFLOW_TRACKING_URI": tracking_uri,
         "MODEL_URI": f"models:/{name}@{ALIAS}",
@@ -58,7 +58,7 @@ def follow(
         "LOAD_RETRY_SECONDS": "0.2",
     }
     folder.mkdir(exist_ok=True)
-    server = start_door("serve", Path(), folder, **{**given, **environ})
+    server = start_door("serve", Path(), folder, **{**environ, **given})
     assert not is_awaited or wait_until(lambda: server.request("/health/ready").status == 200, 60)
     return server
 

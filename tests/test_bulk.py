@@ -512,7 +512,8 @@ def slow_door(
         "PYTHONPATH": str(ROOT),
     }
     folder = tmp_path_factory.mktemp("slow")
-    server = start_process(commands(port)[request.param], ROOT, environ, port, folder)
+    command = commands(port)[request.param]
+    server = start_process(command, ROOT, environ, port, folder, imports_mlflow=True)
     assert server.request("/predict", {"text": "load the model"}).status == 200
     yield server
     server.stop()

@@ -227,6 +227,7 @@ def test_what_a_models_code_raises_ends_no_server(
     leaves.write_text("")
     mlflow.pyfunc.save_model(folder, python_model=Leaves(), pip_requirements=[])
     server = start_server(
+        imports_mlflow=True,
         MODEL_URI=str(folder),
         MLFLOW_TRACKING_URI=registry.tracking_uri,
         LEAVES=str(leaves),

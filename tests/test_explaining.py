@@ -125,7 +125,8 @@ def test_a_model_that_is_not_compiled_is_501_with_the_reason(
     create_app: AppFactory, tmp_path: Path
 ) -> None:
     model = strings_pipeline(DecisionTreeClassifier(max_depth=3))
-    mlflow.sklearn.save_model(model, tmp_path / "tree", serialization_format="cloudpickle")
+    options = {"serialization_format": "cloudpickle", "pip_requirements": []}
+    mlflow.sklearn.save_model(model, tmp_path / "tree", **options)
     client = create_app(MODEL_URI=str(tmp_path / "tree"))
     asked = {"text": TEXT, "explain": True}
     for reply in (

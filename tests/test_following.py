@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -68,8 +69,8 @@ def start(registry: str, tmp_path: Path) -> Iterator[Follow]:
     """Start the service and follow; stopped after the test."""
     started: list[LiveServer] = []
 
-    def follow_(tracking_uri: str = registry, name: str = NAME, **environ: str) -> LiveServer:
-        started.append(follow(tracking_uri, name, tmp_path / str(len(started)), **environ))
+    def follow_(tracking_uri: str = registry, name: str = NAME, **given: Any) -> LiveServer:
+        started.append(follow(tracking_uri, name, tmp_path / str(len(started)), **given))
         return started[-1]
 
     yield follow_
@@ -197,7 +198,7 @@ def test_a_version_that_does_not_load_is_refused_and_the_one_before_serves_on(
 ) -> None:
     version = log_version(registry, NAME)
     root = damage(versions.folder, registry, NAME, version)
-    server = start()
+    server = start(imports_mlflow=True)
     with under_load(server):
         promote(registry, NAME, version)
         assert wait_until(lambda: refused(server) is not None, 20)
@@ -218,7 +219,7 @@ def test_a_promotion_to_a_pickle_is_refused_where_models_are_to_be_data(
     registry: str, start: Follow
 ) -> None:
     version = log_version(registry, NAME, publish=False, serialization_format="cloudpickle")
-    server = start(MODEL_FORMATS="skops")
+    server = start(imports_mlflow=True, MODEL_FORMATS="skops")
     promote(registry, NAME, version)
     assert wait_until(lambda: refused(server) is not None, 20)
     told = refused(server)
@@ -235,7 +236,7 @@ def test_a_refusal_ends_with_the_promotion_that_caused_it(
 ) -> None:
     version = log_version(registry, NAME)
     damage(versions.folder, registry, NAME, version)
-    server = start()
+    server = start(imports_mlflow=True)
     promote(registry, NAME, version)
     assert wait_until(lambda: refused(server) is not None, 20)
     promote(registry, NAME, "1")
@@ -347,7 +348,7 @@ def test_many_that_ask_at_once_share_a_look_and_leave_room_for_predictions(
 def test_a_version_that_is_published_anew_is_taken_up(registry: str, start: Follow) -> None:
     version = log_version(registry, NAME, publish=False)
     promote(registry, NAME, version)
-    server = start()
+    server = start(imports_mlflow=True)
     assert server.request("/models/info").json["digest"] is None
     function.publish(f"models:/{NAME}/{version}")
     assert wait_until(lambda: server.request("/models/info").json["digest"], FOLLOWED_WITHIN)
@@ -363,7 +364,7 @@ def test_a_version_that_the_registry_knows_no_ids_of_is_not_loaded_again_and_aga
     client.create_registered_model("bare")
     client.create_model_version("bare", str(tmp_path / "m"))
     promote(uri, "bare", "1")
-    server = start(uri, "bare")
+    server = start(uri, "bare", imports_mlflow=True)
     assert server.request("/models/refresh", {}).json["outcome"] == "unchanged"
 
 

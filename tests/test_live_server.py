@@ -44,7 +44,7 @@ def test_a_cold_crowd_is_answered_and_the_log_is_json(
 
 
 def test_readiness_comes_by_asking(start_server: StartServer, registry: Registry) -> None:
-    server = start_server(**registry.environ)
+    server = start_server(imports_mlflow=True, **registry.environ)
     assert server.request("/health/ready").status == 503
     deadline = time.monotonic() + 60
     while server.request("/health/ready").status != 200 and time.monotonic() < deadline:

@@ -187,7 +187,7 @@ def theirs(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Li
         *(sys.executable, "-m", "mlflow", "models", "serve", "--env-manager=local"),
         *(f"--model-uri={model}", "--host=127.0.0.1", f"--port={port}"),
     ]
-    server = start_process(command, folder, environ, port, folder)
+    server = start_process(command, folder, environ, port, folder, imports_mlflow=True)
     yield server
     server.stop()
 
@@ -197,7 +197,8 @@ def ours(
     request: pytest.FixtureRequest, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("ours")
-    server = start_door(request.param, Path(), folder, COMPILED_MODEL="", MODEL_URI=str(model))
+    environ = {"COMPILED_MODEL": "", "MODEL_URI": str(model)}
+    server = start_door(request.param, Path(), folder, imports_mlflow=True, **environ)
     assert server.request("/predict", {"text": "load the model"}).status == 200
     yield server
     server.stop()
@@ -286,9 +287,8 @@ def test_ping_says_503_until_there_is_a_model(tmp_path: Path) -> None:
 
 
 def test_rows_are_limited(model: Path, tmp_path: Path) -> None:
-    server = start_door(
-        *("serve", Path(), tmp_path), COMPILED_MODEL="", MODEL_URI=str(model), MAX_ROWS="3"
-    )
+    environ = {"COMPILED_MODEL": "", "MODEL_URI": str(model), "MAX_ROWS": "3"}
+    server = start_door("serve", Path(), tmp_path, imports_mlflow=True, **environ)
     reply = server.request("/invocations", {"inputs": ["a"] * 4})
     assert reply.status == 400 and "MAX_ROWS=3" in reply.json["message"]
     server.stop()

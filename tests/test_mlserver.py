@@ -108,7 +108,8 @@ def theirs(
 @pytest.fixture(scope="module")
 def ours(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("ours")
-    server = start_door("serve", Path(), folder, COMPILED_MODEL="", MODEL_URI=str(model))
+    environ = {"COMPILED_MODEL": "", "MODEL_URI": str(model)}
+    server = start_door("serve", Path(), folder, imports_mlflow=True, **environ)
     assert server.request("/predict", {"text": "load the model"}).status == 200
     yield server
     server.stop()

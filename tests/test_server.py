@@ -47,8 +47,8 @@ def serve(compiled_folder: Path, tmp_path: Path) -> Iterator[Serve]:
     """Start the server with the compiled model; stopped after the test."""
     started: list[LiveServer] = []
 
-    def start(**environ: str) -> LiveServer:
-        started.append(start_door("serve", compiled_folder, tmp_path, **environ))
+    def start(**given: Any) -> LiveServer:
+        started.append(start_door("serve", compiled_folder, tmp_path, **given))
         return started[-1]
 
     yield start
@@ -220,7 +220,8 @@ def serve_slow(serve: Serve, slow_model: Path) -> Serve:
     """The same with the slow model, loaded."""
 
     def start(**environ: str) -> LiveServer:
-        server = serve(COMPILED_MODEL="", MODEL_URI=str(slow_model), **environ)
+        model = {"COMPILED_MODEL": "", "MODEL_URI": str(slow_model)}
+        server = serve(imports_mlflow=True, **model, **environ)
         deadline = time.monotonic() + 60
         while server.request("/health/ready").status != 200 and time.monotonic() < deadline:
             time.sleep(0.1)

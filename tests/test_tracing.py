@@ -82,9 +82,9 @@ Start = Callable[..., LiveServer]
 def start(compiled_folder: Path, tmp_path: Path, collector: Collector) -> Iterator[Start]:
     started: list[LiveServer] = []
 
-    def start_one(name: str, **environ: str) -> LiveServer:
-        given = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
-        started.append(start_door(name, compiled_folder, tmp_path, **{**given, **environ}))
+    def start_one(name: str, **given: Any) -> LiveServer:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        started.append(start_door(name, compiled_folder, tmp_path, **{**environ, **given}))
         return started[-1]
 
     yield start_one
@@ -139,7 +139,8 @@ def test_the_load_is_a_trace_of_its_stages(start: Start, collector: Collector, n
 
 
 def test_a_failed_load_and_a_failed_request_are_errors(start: Start, collector: Collector) -> None:
-    server = start("serve", COMPILED_MODEL="", MODEL_URI="/nowhere", LOAD_RETRY_SECONDS="60")
+    failing = {"COMPILED_MODEL": "", "MODEL_URI": "/nowhere", "LOAD_RETRY_SECONDS": "60"}
+    server = start("serve", imports_mlflow=True, **failing)
     assert ask(server).status == 503
     assert collector.named("model load")[0].status.code == ERROR
     (request,) = collector.named("POST /predict")
