@@ -41,6 +41,7 @@ class Front:
         self.url = url
         self.asked: list[Asked] = []
         self.pause_seconds = 0.0  # before every byte of an answer
+        self.pauses_in = ""  # only where the path has it
 
     def credentials(self) -> set[str | None]:
         """Every Authorization header that arrived; None for a request without."""
@@ -80,11 +81,14 @@ def front(
 
         def write_slowly(self, body: bytes) -> None:
             sent = 0
-            while listening.pause_seconds and sent < len(body):
+            while self.is_slow() and sent < len(body):
                 time.sleep(listening.pause_seconds)
                 self.wfile.write(body[sent : sent + 1])
                 sent += 1
             self.wfile.write(body[sent:])
+
+        def is_slow(self) -> bool:
+            return listening.pause_seconds > 0 and listening.pauses_in in self.path
 
         do_POST = do_GET
 

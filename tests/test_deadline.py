@@ -72,10 +72,7 @@ def test_a_registry_that_drips_is_given_up_on_and_used_again_when_it_is_well(
         LOAD_DEADLINE_SECONDS=str(DEADLINE_SECONDS),
         LOAD_RETRY_SECONDS="0",
     )
-    if what == "answers":
-        slow.pause_seconds = 0.5
-    else:
-        threading.Thread(target=drip_from_the_first_file_on, args=[slow]).start()
+    slow.pause_seconds, slow.pauses_in = 0.5, "/artifacts/" if what == "files" else ""
     started = time.monotonic()
     reply = predict(client)
     assert DEADLINE_SECONDS <= time.monotonic() - started < DEADLINE_SECONDS + 5
@@ -94,11 +91,6 @@ def test_a_registry_that_drips_is_given_up_on_and_used_again_when_it_is_well(
     assert records(capsys, "model loaded")[0]["attempts"] == 2
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
     assert client.get("/models/info").json["loaded_at"] == loaded_at
-
-
-def drip_from_the_first_file_on(slow: Front) -> None:
-    until(lambda: any("mlflow-artifacts/artifacts/" in asked.path for asked in slow.asked))
-    slow.pause_seconds = 0.5
 
 
 class WaitsInLoad(mlflow.pyfunc.PythonModel):
