@@ -1,5 +1,6 @@
 # make run    first prediction in two minutes: installs, trains the demo model if needed, serves
-# make test   the same set-up, then ruff, mypy and the whole test suite but the containers'
+# make test   the same set-up, then ruff, mypy and the test suite; the two below are the rest of it
+# make test-clients  beside peers and their clients, models of others, older versions
 # make test-containers  builds the images and tests them; needs podman and buildah, or docker
 # make fuzz   100,000 requests that no client should send, at both doors
 # make fuzz-native  random texts and files through the C code, under AddressSanitizer and UBSan
@@ -49,7 +50,7 @@ LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.
 SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
   $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
-.PHONY: run test test-containers fuzz fuzz-native conformance soak bench image image-slim image-compiled sbom audit lock clean
+.PHONY: run test test-clients test-containers fuzz fuzz-native conformance soak bench image image-slim image-compiled sbom audit lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -62,9 +63,12 @@ test: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@told=$$(mktemp); $(BIN)/mypy >$$told 2>&1 & types=$$!; \
-	  $(BIN)/python -m pytest -n auto -m "not container"; tests=$$?; \
+	  $(BIN)/python -m pytest -n auto -m "not container and not client"; tests=$$?; \
 	  wait $$types; types=$$?; echo "$(BIN)/mypy"; cat $$told; rm $$told; \
 	  [ $$tests = 0 ] && [ $$types = 0 ]
+
+test-clients: $(VENV)/installed-test $(NATIVE)
+	$(BIN)/python -m pytest -n auto -m client
 
 test-containers: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m pytest -m container

@@ -48,7 +48,7 @@ LONGEST_FIRST = (
     *("test_following", "test_agreement", "test_server", "test_deadline", "test_compiler"),
     *("test_uris", "test_publishing", "test_disk_cache", "test_server_memory", "test_monitoring"),
     *("test_direct", "test_patterns", "test_own_code", "test_registry", "test_live_server"),
-    *("test_mlserver", "test_demo", "test_eras", "test_artifact", "test_serving_compiled"),
+    *("test_demo", "test_artifact", "test_serving_compiled"),
     "test_doors",
 )
 

@@ -268,6 +268,7 @@ sys.stdout.buffer.write(pickle.dumps(found))
 
 
 @pytest.mark.slow
+@pytest.mark.client
 @pytest.mark.parametrize("version", ["1.4.2", "1.5.2", "1.7.2"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 def test_models_of_older_versions_answer_as_they_did_there(version: str, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from tests.doors import start_door
 from tests.processes import LiveServer
 from tests.test_inference_v2 import TEXTS, expected
 
+pytestmark = pytest.mark.client
+
 
 @pytest.fixture(scope="module")
 def server(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:

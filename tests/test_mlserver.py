@@ -23,6 +23,8 @@ from tests.processes import LiveServer, free_port, start_process
 from tests.registry import EXAMPLE, frame_pipeline
 from tests.test_inference_v2 import tensor
 
+pytestmark = pytest.mark.client
+
 JSON = "application/json"
 STATUSES = {REFUSED: {(422, 400)}, FAILED: {(500, 400), (500, 422)}}
 """Theirs and ours."""

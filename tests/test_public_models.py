@@ -26,7 +26,7 @@ from function.demo.sentences import read_sentences
 from tests.conftest import ROOT, AppFactory, clean_environ
 from tests.warm import run_python
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.client]
 
 PACKAGES = ("alt-profanity-check==1.9.1", "spam-detector-ai==2.3.1")
 PROFANITY = ("profanity_check/data/vectorizer.joblib", "profanity_check/data/model.joblib")
