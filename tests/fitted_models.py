@@ -234,14 +234,17 @@ def original(model):
 
     def ask(texts):
         data = as_input(model, texts)
-        if steps is not None:
-            data = steps.transform(data)
-        labels = [str(label) for label in last.predict(data)]
-        if not hasattr(last, "predict_proba"):
-            return labels, None
-        return labels, np.asarray(last.predict_proba(data)).tolist()
+        return answers_of(last, data if steps is None else steps.transform(data))
 
     return ask
+
+
+def answers_of(classifier, features):
+    """Its labels, and its probabilities where it gives any."""
+    labels = [str(label) for label in classifier.predict(features)]
+    if not hasattr(classifier, "predict_proba"):
+        return labels, None
+    return labels, np.asarray(classifier.predict_proba(features)).tolist()
 
 
 ALPHABETS = [

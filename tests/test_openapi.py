@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-from openapi_spec_validator import validate
 
 from function.http.openapi import document
 from function.http.routes import ROUTES
@@ -50,6 +48,8 @@ def server(
 
 @pytest.mark.parametrize("auth", ["none", "api-key", "jwt"])
 def test_the_document_is_valid_however_the_service_is_set_up(auth: str) -> None:
+    from openapi_spec_validator import validate
+
     found = document(ROUTES, Settings(auth=auth))
     validate(found)
     assert ("securitySchemes" in found["components"]) is (auth != "none")
@@ -76,6 +76,13 @@ def schema_of(content: dict[str, Any]) -> dict[str, Any]:
     return {**content["application/json"].get("schema", {}), "components": DOCUMENT["components"]}
 
 
+def validate(payload: Any, schema: Any) -> None:
+    """Raises ValidationError."""
+    import jsonschema  # takes a second: it parses the grammars of 38 formats
+
+    jsonschema.validate(payload, schema)
+
+
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_what_is_asked_and_answered_fits_the_schemas(
     server: LiveServer, path: str, method: str
@@ -84,14 +91,14 @@ def test_what_is_asked_and_answered_fits_the_schemas(
     place = path.format(model="reviews", version="2", file="playground.js")
     payload = BODIES.get(path) if method == "POST" else None
     if payload is not None:
-        jsonschema.validate(payload, schema_of(found["requestBody"]["content"]))
+        validate(payload, schema_of(found["requestBody"]["content"]))
     headers = EVENT if path == "/" and method == "POST" else {}
     reply = server.request(place, payload, headers=headers, method=method)
     assert reply.status == 200
     media_type = reply.headers["Content-Type"].partition(";")[0]
     assert media_type in found["responses"]["200"]["content"]
     if media_type == "application/json" and reply.body.strip() and path != "/version":
-        jsonschema.validate(reply.json, schema_of(found["responses"]["200"]["content"]))
+        validate(reply.json, schema_of(found["responses"]["200"]["content"]))
 
 
 @pytest.mark.parametrize(
@@ -108,13 +115,15 @@ def test_what_is_asked_and_answered_fits_the_schemas(
 def test_what_is_refused_fits_neither_the_schemas_and_is_told_as_they_say(
     server: LiveServer, path: str, payload: Any
 ) -> None:
+    from jsonschema import ValidationError
+
     found = DOCUMENT["paths"][path.replace("reviews", "{model}")]["post"]
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(payload, schema_of(found["requestBody"]["content"]))
+    with pytest.raises(ValidationError):
+        validate(payload, schema_of(found["requestBody"]["content"]))
     reply = server.request(path, payload)
     assert str(reply.status) in found["responses"]
     problem = DOCUMENT["components"]["schemas"]["Problem"]
-    jsonschema.validate(reply.json, {**problem, "components": DOCUMENT["components"]})
+    validate(reply.json, {**problem, "components": DOCUMENT["components"]})
 
 
 def test_the_service_hands_it_out_and_makes_it_only_then(
