@@ -82,7 +82,7 @@ def start(registry: str, tmp_path: Path) -> Iterator[Follow]:
 @contextmanager
 def under_load(server: LiveServer) -> Iterator[Traffic]:
     """Clients that ask all the while; each of their requests is answered with 200."""
-    traffic = Traffic(int(server.url.rpartition(":")[2]), clients=4, pause_seconds=0.001).start()
+    traffic = Traffic(int(server.url.rpartition(":")[2]), clients=4, pause_seconds=0.004).start()
     yield traffic
     traffic.stop()
     assert traffic.statuses.keys() == {200} and not traffic.lost and not traffic.refused

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from tests.conftest import AppFactory, start_mlflow_server
+from tests.conftest import AppFactory
+from tests.fronts import front
 from tests.processes import free_port
-from tests.registry import NAME, Registry, build_registry
+from tests.registry import NAME, Registry
 
 
 @pytest.fixture(params=["registry", "server_registry", "folder_registry"])
@@ -78,9 +78,8 @@ def test_a_file_uri_is_served_without_any_tracking_store(
 
 
 def test_a_server_that_is_away_and_comes_back_is_loaded_from_without_a_restart(
-    create_app: AppFactory, migrated_database: Path, tmp_path: Path
+    create_app: AppFactory, server_registry: Registry
 ) -> None:
-    shutil.copy(migrated_database, tmp_path)
     port = free_port()
     client = create_app(
         MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}",
@@ -88,10 +87,6 @@ def test_a_server_that_is_away_and_comes_back_is_loaded_from_without_a_restart(
         LOAD_RETRY_SECONDS="0",
     )
     assert client.post("/predict", json={"text": "I love it"}).status_code == 503
-    server = start_mlflow_server(tmp_path, port)
-    try:
-        build_registry(server.url, None)
+    with front(server_registry.tracking_uri, port=port):
         assert client.post("/predict", json={"text": "I love it"}).status_code == 200
-    finally:
-        server.stop()
     assert client.post("/predict", json={"text": "I love it"}).status_code == 200
