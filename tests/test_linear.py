@@ -20,8 +20,8 @@ from function.compiled.calibration import build_calibrated
 from function.compiled.decision import build_decision, logistic
 from function.compiled.linear import LinearPredictor
 from function.compiler.compiler import translate
+from function.compiler.fitted import FittedVectorizer
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
-from function.compiler.vectorizers import FittedVectorizer
 from tests.fitted_models import TEXTS, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")

@@ -8,11 +8,13 @@ from typing import Any
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.vectorizer import Vectorizer, check_numbers
-from function.compiler.classifiers import FittedClassifier, read_classifier
+from function.compiler.classifiers.fitted import FittedClassifier
+from function.compiler.classifiers.registry import read_classifier
 from function.compiler.eras import restore
+from function.compiler.fitted import FittedVectorizer
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
-from function.compiler.vectorizers import FittedVectorizer, read_vectorizers
+from function.compiler.vectorizers import read_vectorizers
 from function.compiler.verify import Agreement, Original, compare, probe_texts
 
 __all__ = ["NotCompilable", "check", "compile_model", "translate"]

@@ -15,7 +15,7 @@ from function.compiled.rows import RowLayout, fixed_point, unit_for
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, Vocabulary, row_layout
 from function.compiled.vocabularies import pair_vocabulary, term_vocabulary
-from function.compiler.vectorizers import FittedVectorizer
+from function.compiler.fitted import FittedVectorizer
 
 MOST_ROUNDING = MARGIN / 2
 """Of a score: then what the quick way decides, the faithful one decides the same."""

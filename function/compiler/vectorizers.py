@@ -1,51 +1,24 @@
 """Fitted scikit-learn vectorizers to plain tables.
 
-Reads CountVectorizer, TfidfVectorizer, TfidfTransformer, FeatureUnion, a ColumnTransformer on one
-text column, and the feature selectors; whatever they hold that could change a term's value is
-either carried over or refused.
+Reads CountVectorizer, TfidfVectorizer, FeatureUnion, a ColumnTransformer on one text column, and
+what stands after them (columns.py); whatever they hold that could change a term's value is either
+carried over or refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiler.columns import apply, apply_tfidf
+from function.compiler.fitted import FittedVectorizer, fitted
 from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 TEXT = "sklearn.feature_extraction.text."
-SELECTION = "sklearn.feature_selection."
-SELECTORS = {
-    SELECTION + "GenericUnivariateSelect",
-    SELECTION + "SelectFdr",
-    SELECTION + "SelectFpr",
-    SELECTION + "SelectFromModel",
-    SELECTION + "SelectFwe",
-    SELECTION + "SelectKBest",
-    SELECTION + "SelectPercentile",
-    SELECTION + "VarianceThreshold",
-}
 EXACT_COUNTS = ("int32", "int64", "float64")
 """float32 would need single-precision arithmetic; smaller integers overflow."""
-
-
-@dataclass(slots=True)
-class FittedVectorizer:
-    """One vectorizer as read from scikit-learn, before the classifier's weights join it."""
-
-    analyzer: AnalyzerSpec
-    terms: list[str]
-    binary: bool
-    kept: list[int] = field(default_factory=list)
-    """The columns that reach the classifier, in order; all of them unless features are selected."""
-    idf: list[float] | None = None
-    sublinear: bool = False
-    norm: Literal["l1", "l2"] | None = None
-    scale: float = 1.0
-    is_weighted: bool = False
-    """Whether a TF-IDF step has already been applied."""
 
 
 def read_vectorizers(steps: Iterable[Any]) -> list[FittedVectorizer]:
@@ -58,12 +31,8 @@ def read_vectorizers(steps: Iterable[Any]) -> list[FittedVectorizer]:
         name = public_name(step)
         if not found:
             found = _read_first(step, name)
-        elif name == TEXT + "TfidfTransformer":
-            _apply_tfidf(found, step)
-        elif name in SELECTORS:
-            _apply_selection(found, step.get_support().tolist())
         else:
-            raise NotCompilable(f"{describe(step)} between the vectorizer and the classifier")
+            apply(found, step)
     if not found:
         raise NotCompilable("the model has no text vectorizer")
     return found
@@ -75,7 +44,7 @@ def _read_first(step: Any, name: str | None) -> list[FittedVectorizer]:
     if name == TEXT + "TfidfVectorizer":
         found = [_read_counts(step)]
         # The inner transformer computes; the outer parameters may have been changed since.
-        _apply_tfidf(found, _fitted(step, "_tfidf"))
+        apply_tfidf(found, fitted(step, "_tfidf"))
         return found
     if name == "sklearn.pipeline.FeatureUnion":
         return _read_union(step.transformer_list, step.transformer_weights)
@@ -105,7 +74,7 @@ def _read_columns(step: Any) -> list[FittedVectorizer]:
         raise NotCompilable("ColumnTransformer passes other columns on (remainder is not 'drop')")
     used = [
         (name, transformer, column)
-        for name, transformer, column in _fitted(step, "transformers_")
+        for name, transformer, column in fitted(step, "transformers_")
         if not (isinstance(transformer, str) and transformer == "drop")
     ]
     columns = {column if isinstance(column, str) else repr(column) for _, _, column in used}
@@ -119,7 +88,7 @@ def _read_columns(step: Any) -> list[FittedVectorizer]:
 
 def _read_counts(step: Any) -> FittedVectorizer:
     _refuse_custom_parts(step)
-    vocabulary = _fitted(step, "vocabulary_")
+    vocabulary = fitted(step, "vocabulary_")
     terms: list[Any] = sorted(vocabulary, key=vocabulary.__getitem__)
     if not all(type(term) is str for term in terms):
         raise NotCompilable(f"{describe(step)} has terms that are not strings")
@@ -162,37 +131,3 @@ def _read_analyzer(step: Any) -> AnalyzerSpec:
         stop_words=None if stop_words is None else sorted(stop_words),
         token_pattern=step.token_pattern if is_word else None,
     )
-
-
-def _apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
-    """Give the one vectorizer in `found` the weighting of a fitted TfidfTransformer."""
-    if len(found) != 1:
-        raise NotCompilable("TfidfTransformer after a FeatureUnion, whose norm spans all its parts")
-    vectorizer = found[0]
-    if vectorizer.is_weighted or vectorizer.scale != 1.0:
-        raise NotCompilable("TfidfTransformer on values that are not plain counts")
-    if len(vectorizer.kept) != len(vectorizer.terms):
-        raise NotCompilable("TfidfTransformer after feature selection")
-    idf = getattr(step, "idf_", None)  # as transform: what was fitted counts, not use_idf
-    if idf is not None:
-        if idf.dtype.name != "float64":
-            raise NotCompilable(f"TfidfTransformer computes in {idf.dtype.name}")
-        vectorizer.idf = idf.tolist()
-    vectorizer.sublinear = bool(step.sublinear_tf)
-    vectorizer.norm = step.norm
-    vectorizer.is_weighted = True
-
-
-def _apply_selection(found: list[FittedVectorizer], mask: list[bool]) -> None:
-    if len(mask) != sum(len(vectorizer.kept) for vectorizer in found):
-        raise NotCompilable("feature selection fitted on another number of columns")
-    chosen = iter(mask)
-    for vectorizer in found:
-        vectorizer.kept = [column for column in vectorizer.kept if next(chosen)]
-
-
-def _fitted(step: Any, attribute: str) -> Any:
-    try:
-        return getattr(step, attribute)
-    except AttributeError as exc:
-        raise NotCompilable(f"{describe(step)} is not fitted") from exc

@@ -1,0 +1,60 @@
+"""CalibratedClassifierCV: members, each with the calibrators that were fitted to its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from function.compiler.classifiers import bayes, linear
+from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
+
+KNOWN_INSIDE = {*linear.READERS, *bayes.READERS} - {bayes.BAYES + "BernoulliNB"}
+
+
+def read_calibrated(model: Any, read: Read) -> FittedClassifier:
+    """Read the members' scores, one after the other."""
+    members = getattr(model, "calibrated_classifiers_", None)
+    if members is None:
+        raise NotCompilable(f"{describe(model)} is not fitted")
+    found = FittedClassifier(classes_of(model), [], [], {"kind": "calibrated", "members": []})
+    for member in members:
+        if member.method not in ("sigmoid", "isotonic"):
+            raise NotCompilable(f"CalibratedClassifierCV with method {member.method!r}")
+        base = _read_base(member, found.classes, read)
+        start = len(found.weights)
+        found.weights += base.weights
+        found.intercepts += base.intercepts
+        found.decision["members"].append(
+            {
+                "columns": [start, len(found.weights)],
+                "response": "naive_bayes" if base.decision["kind"] == "naive_bayes" else "decision",
+                "calibrators": [_read_calibrator(part) for part in member.calibrators],
+            }
+        )
+    # Isotonic steps can be steep enough to turn a rounding into a visible difference.
+    found.decision["faithful"] = members[0].method == "isotonic"
+    return found
+
+
+def _read_base(member: Any, classes: Sequence[Any], read: Read) -> FittedClassifier:
+    estimator = member.estimator
+    if public_name(estimator) == "sklearn.frozen.FrozenEstimator":
+        estimator = estimator.estimator
+    if public_name(estimator) not in KNOWN_INSIDE:
+        raise NotCompilable(f"CalibratedClassifierCV over {describe(estimator)}")
+    base = read(estimator)
+    if base.classes != list(classes):
+        raise NotCompilable("CalibratedClassifierCV with a member that saw only some classes")
+    return base
+
+
+def _read_calibrator(calibrator: Any) -> dict[str, Any]:
+    name = type(calibrator).__name__
+    if type(calibrator).__module__ == "sklearn.calibration" and name == "_SigmoidCalibration":
+        return {"kind": "sigmoid", "a": float(calibrator.a_), "b": float(calibrator.b_)}
+    if public_name(calibrator) == "sklearn.isotonic.IsotonicRegression":
+        x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
+        if calibrator.out_of_bounds == "clip" and x.dtype.name == y.dtype.name == "float64":
+            return {"kind": "isotonic", "x": x.tolist(), "y": y.tolist()}
+    raise NotCompilable(f"CalibratedClassifierCV with a calibrator {describe(calibrator)}")

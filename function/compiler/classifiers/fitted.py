@@ -1,0 +1,42 @@
+"""What is read of a classifier, and what every reader asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from function.compiler.sklearn_names import NotCompilable, describe
+
+
+@dataclass(slots=True)
+class FittedClassifier:
+    """One classifier as read from scikit-learn."""
+
+    classes: list[Any]
+    weights: list[list[float]]
+    """One list per score, each with a weight per column."""
+    intercepts: list[float]
+    decision: dict[str, Any]
+    binarize: float | None = None
+
+
+Read = Callable[[Any], FittedClassifier]
+"""A fitted classifier to what it computes; NotCompilable where it cannot be carried over."""
+
+
+def classes_of(model: Any) -> list[Any]:
+    """Return the classes in the order of the model's scores."""
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        raise NotCompilable(f"{describe(model)} is not fitted")
+    if getattr(classes, "ndim", None) != 1:
+        raise NotCompilable(f"{describe(model)} has more than one output")
+    values: list[Any] = classes.tolist()
+    return values
+
+
+def require_double(model: Any, numbers: Any) -> None:
+    """Refuse what is not computed in double precision."""
+    if numbers.dtype.name != "float64":
+        raise NotCompilable(f"{describe(model)} computes in {numbers.dtype.name}")

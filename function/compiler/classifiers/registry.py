@@ -1,0 +1,42 @@
+"""Which classifier is read by which function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from function.compiled.numbers import is_number
+from function.compiler.classifiers import bayes, linear
+from function.compiler.classifiers.calibrated import read_calibrated
+from function.compiler.classifiers.fitted import FittedClassifier, Read
+from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
+
+READERS: Mapping[str, Read] = {**linear.READERS, **bayes.READERS}
+OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
+    "sklearn.multiclass.OneVsRestClassifier": read_one_vs_rest,
+    "sklearn.multioutput.MultiOutputClassifier": read_multi_output,
+    "sklearn.calibration.CalibratedClassifierCV": read_calibrated,
+}
+"""Made of other classifiers, which are read by the function given."""
+
+
+def read_classifier(model: Any) -> FittedClassifier:
+    """Return what `model` computes. Raises NotCompilable naming what it cannot carry over."""
+    name = public_name(model) or ""
+    if name in READERS:
+        found = READERS[name](model)
+    elif name in OVER_OTHERS:
+        found = OVER_OTHERS[name](model, read_classifier)
+    else:
+        raise NotCompilable(f"{describe(model)} is not a classifier the compiler knows")
+    _refuse_unusable(model, found)
+    return found
+
+
+def _refuse_unusable(model: Any, found: FittedClassifier) -> None:
+    values = [found.intercepts, *found.weights]
+    if not all(is_number(value) for row in values for value in row):
+        raise NotCompilable(f"{describe(model)} has weights that are infinite or not a number")
+    if len(found.classes) < 2 and found.decision["kind"] not in ("constant", "multilabel"):
+        raise NotCompilable(f"{describe(model)} was fitted on a single class")

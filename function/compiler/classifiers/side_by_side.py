@@ -1,0 +1,60 @@
+"""Binary linear classifiers side by side: one versus the rest, and several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from function.compiler.classifiers import linear
+from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
+
+
+def read_one_vs_rest(model: Any, read: Read) -> FittedClassifier:
+    """Read a OneVsRestClassifier, of one label for each text or of several."""
+    if getattr(model, "label_binarizer_", None) is None:
+        raise NotCompilable(f"{describe(model)} is not fitted")
+    found = _read_side_by_side(model, classes_of(model), read)
+    if model.multilabel_:
+        found.decision = _each_alone(found.decision)
+    elif found.decision["kind"] == "one_vs_rest":
+        found.decision["all_zero"] = "zero"  # unlike the linear models' own one-vs-rest
+    return found
+
+
+def read_multi_output(model: Any, read: Read) -> FittedClassifier:
+    """Read a MultiOutputClassifier of targets that are 0 or 1; with one of any kind, its own."""
+    if not hasattr(model, "estimators_"):
+        raise NotCompilable(f"{describe(model)} is not fitted")
+    if len(model.estimators_) == 1:
+        return read(model.estimators_[0])
+    if any(list(part.classes_) != [0, 1] for part in model.estimators_):
+        raise NotCompilable(f"{describe(model)} has targets of other values than 0 and 1")
+    found = _read_side_by_side(model, [*range(len(model.estimators_))], read)
+    found.decision = _each_alone(found.decision)
+    return found
+
+
+def _each_alone(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Several binary decisions side by side as one that gives any number of labels."""
+    return {"kind": "multilabel", "link": decision.get("link")}
+
+
+def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClassifier:
+    """Read the binary linear models that a model has for its classes, which must be alike."""
+    parts = [_read_binary_part(model, part, read) for part in model.estimators_]
+    decision = dict(parts[0].decision)
+    if any(part.decision != decision for part in parts):
+        raise NotCompilable(f"{describe(model)} mixes classifiers")
+    return FittedClassifier(
+        classes,
+        [part.weights[0] for part in parts],
+        [part.intercepts[0] for part in parts],
+        decision,
+    )
+
+
+def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
+    if public_name(part) not in linear.READERS:
+        raise NotCompilable(f"{describe(model)} over {describe(part)}")
+    return read(part)

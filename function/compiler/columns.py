@@ -1,0 +1,58 @@
+"""What stands between a vectorizer and the classifier: each column's value, and which are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from function.compiler.fitted import FittedVectorizer
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
+
+SELECTION = "sklearn.feature_selection."
+SELECTORS = {
+    SELECTION + "GenericUnivariateSelect",
+    SELECTION + "SelectFdr",
+    SELECTION + "SelectFpr",
+    SELECTION + "SelectFromModel",
+    SELECTION + "SelectFwe",
+    SELECTION + "SelectKBest",
+    SELECTION + "SelectPercentile",
+    SELECTION + "VarianceThreshold",
+}
+
+
+def apply(found: list[FittedVectorizer], step: Any) -> None:
+    """Give the vectorizers in `found` what a fitted step does to their columns."""
+    name = public_name(step)
+    if name == "sklearn.feature_extraction.text.TfidfTransformer":
+        apply_tfidf(found, step)
+    elif name in SELECTORS:
+        _apply_selection(found, step.get_support().tolist())
+    else:
+        raise NotCompilable(f"{describe(step)} between the vectorizer and the classifier")
+
+
+def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
+    """Give the one vectorizer in `found` the weighting of a fitted TfidfTransformer."""
+    if len(found) != 1:
+        raise NotCompilable("TfidfTransformer after a FeatureUnion, whose norm spans all its parts")
+    vectorizer = found[0]
+    if vectorizer.is_weighted or vectorizer.scale != 1.0:
+        raise NotCompilable("TfidfTransformer on values that are not plain counts")
+    if len(vectorizer.kept) != len(vectorizer.terms):
+        raise NotCompilable("TfidfTransformer after feature selection")
+    idf = getattr(step, "idf_", None)  # as transform: what was fitted counts, not use_idf
+    if idf is not None:
+        if idf.dtype.name != "float64":
+            raise NotCompilable(f"TfidfTransformer computes in {idf.dtype.name}")
+        vectorizer.idf = idf.tolist()
+    vectorizer.sublinear = bool(step.sublinear_tf)
+    vectorizer.norm = step.norm
+    vectorizer.is_weighted = True
+
+
+def _apply_selection(found: list[FittedVectorizer], mask: list[bool]) -> None:
+    if len(mask) != sum(len(vectorizer.kept) for vectorizer in found):
+        raise NotCompilable("feature selection fitted on another number of columns")
+    chosen = iter(mask)
+    for vectorizer in found:
+        vectorizer.kept = [column for column in vectorizer.kept if next(chosen)]

@@ -1,0 +1,34 @@
+"""A vectorizer as read from scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from function.compiled.analyzer import AnalyzerSpec
+from function.compiler.sklearn_names import NotCompilable, describe
+
+
+@dataclass(slots=True)
+class FittedVectorizer:
+    """One vectorizer as read from scikit-learn, before the classifier's weights join it."""
+
+    analyzer: AnalyzerSpec
+    terms: list[str]
+    binary: bool
+    kept: list[int] = field(default_factory=list)
+    """The columns that reach the classifier, in order; all of them unless features are selected."""
+    idf: list[float] | None = None
+    sublinear: bool = False
+    norm: Literal["l1", "l2"] | None = None
+    scale: float = 1.0
+    is_weighted: bool = False
+    """Whether a TF-IDF step has already been applied."""
+
+
+def fitted(step: Any, attribute: str) -> Any:
+    """Return what fitting left in the step; NotCompilable where it was not fitted."""
+    try:
+        return getattr(step, attribute)
+    except AttributeError as exc:
+        raise NotCompilable(f"{describe(step)} is not fitted") from exc
