@@ -143,13 +143,17 @@ class UnknownTransferCoding(ServiceError):
 
 
 class NotExplainable(ServiceError):
-    """A model that only gives answers; ``reason`` is why it is not compiled."""
+    """A model that only gives answers; ``reason`` is why it is not compiled or, where it is, why
+    no sum over the text's terms makes its label."""
 
     status, title, slug = 501, "Not Implemented", "not-explainable"
 
     def __init__(self, engine: str, reason: str | None) -> None:
         told = f": {reason}" if reason else ""
-        super().__init__(f"Compiled models are explained; {engine} serves this one{told}.")
+        if engine == "compiled":
+            super().__init__(f"This model has no score of a label that its terms add up to{told}.")
+        else:
+            super().__init__(f"Compiled models are explained; {engine} serves this one{told}.")
 
 
 class NotInstalled(ServiceError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from function.compiled import native
 from function.compiled.decision import build_decision
@@ -17,6 +17,14 @@ from function.compiled.vocabularies import NativeVocabulary
 from function.predictor import Answer, Prediction
 
 Answers = Callable[[Sequence[str]], list[Answer]]
+
+
+class Settle(NamedTuple):
+    """What answers a text whose scores are this close."""
+
+    margin: float
+    answer: Callable[[str], Answer]
+
 
 _make = tuple.__new__  # as decision.py
 
@@ -27,9 +35,11 @@ def build_answers(
     decision: Mapping[str, Any],
     labels: Sequence[str],
     binarize: float | None,
+    settle: Settle | None = None,
 ) -> Answers:
     """Return the function from texts to the answer of each; the vocabularies must be native ones,
-    and are this model's from now on."""
+    and are this model's from now on. `settle` is for a model whose scores are other sums than of
+    weights."""
     names = tuple(labels)
     add_up = build_sums(vectorizers, len(intercepts), binarize)
     packed, decide = array("d", intercepts).tobytes(), native._native.decide
@@ -50,8 +60,15 @@ def build_answers(
     def by_scores(texts: Sequence[str]) -> list[Answer]:
         return [decided for numbers in found(texts) if (decided := decide_in_python(numbers, -1.0))]
 
+    def settled(texts: Sequence[str]) -> list[Answer]:
+        assert settle is not None
+        return [
+            decide_in_python(numbers, settle.margin) or settle.answer(text)
+            for text, numbers in zip(texts, found(texts), strict=True)
+        ]
+
     if kind == "scores":
-        return by_scores
+        return by_scores if settle is None else settled
     return labels_only if kind == "labels" else with_probabilities
 
 

@@ -10,6 +10,7 @@
           rows          the terms' packed rows (rows.py)
           table         what the faithful way reads (vectorizer.Vectorizer)
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
+      support         of SVC and NuSVC: their support vectors (support.py)
 
 formats.py has what the format's number stands for.
 
@@ -32,6 +33,7 @@ from function.compiled.files import (
     FORMATS,
     MANIFEST,
     SUMS,
+    SUPPORT,
     VECTORIZER,
     CompiledModelError,
     Files,
@@ -48,6 +50,8 @@ from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, te
 
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
+
+    from function.compiled.support import SupportVectors
 
 KIND = "compiled text classifier"
 PARTS = {
@@ -106,7 +110,26 @@ def _build(
         intercepts=[*map(float, facts["intercepts"])],
         decision=facts["decision"],
         binarize=facts["binarize"],
+        support=None if facts.get("support") is None else _load_support(files, facts, sums),
     )
+
+
+def _load_support(
+    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str]
+) -> SupportVectors:
+    from function.compiled.support import PARTS, SupportVectors
+
+    spec = facts["support"]
+    if facts["decision"]["kind"] != "pairwise":
+        raise ValueError("support: vectors for a decision without pairs of classes")
+    sizes = [spec["sizes"][part] for part in PARTS]
+    (*contents, rest), digest = files.read(SUPPORT, sizes)
+    _check(files.named, SUPPORT, digest, sums)
+    if rest or sum(map(len, contents)) != sum(sizes):
+        raise ValueError(f"support: {sizes} are not the sizes of its parts")
+    found = SupportVectors(spec["counts"], dict(zip(PARTS, contents, strict=True)))
+    found.check(len(facts["labels"]), sum(part["columns"] for part in facts["vectorizers"]))
+    return found
 
 
 def _load_vectorizer(

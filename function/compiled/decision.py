@@ -9,6 +9,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | naive_bayes | one per class | _BaseNB.predict_proba |
 | one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
+| pairwise | one per two classes | SVC and NuSVC of a linear kernel, OneVsOneClassifier |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
@@ -64,6 +65,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.calibration import build_calibrated
 
         return _by_probability(names, build_calibrated(spec["members"], len(names), scores))
+    if kind == "pairwise":
+        from function.compiled.pairwise import build_pairwise
+
+        return build_pairwise(spec, names)
     if kind == "multilabel":
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
@@ -77,7 +82,10 @@ _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped
 def _check_scores(kind: str, classes: int, scores: int) -> None:
     """Two classes take one score where it is of the second alone."""
     is_of_second = kind in ("labels", "one_vs_rest") and classes == 2
-    wanted = {"constant": scores, "calibrated": scores}.get(kind, 1 if is_of_second else classes)
+    pairs = classes * (classes - 1) // 2
+    wanted = {"constant": scores, "calibrated": scores, "pairwise": pairs}.get(
+        kind, 1 if is_of_second else classes
+    )
     is_alone = kind in ("constant", "multilabel") if classes == 1 else kind == "constant"
     if scores != wanted or is_alone != (classes == 1):
         raise ValueError(f"{scores} scores for {classes} classes, of a decision {kind!r}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMATS = (2, 3, 4)
 """What this version reads; formats.py has what they are."""
-SUMS, MANIFEST, VECTORIZER = "SHA256SUMS", "manifest.json", "vectorizer"
+SUMS, MANIFEST, VECTORIZER, SUPPORT = "SHA256SUMS", "manifest.json", "vectorizer", "support"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 
 

@@ -9,12 +9,12 @@ times the time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from function.compiled.answers import Answers, build_answers
+from function.compiled.answers import Answers, Settle, build_answers
 from function.compiled.decision import build_decision
 from function.compiled.faithful import add_up, build_features
 from function.compiled.quick import Score, Scores, build_score
@@ -24,6 +24,7 @@ from function.predictor import Answer
 
 if TYPE_CHECKING:
     from function.compiled.explain import Explainer
+    from function.compiled.support import SupportVectors
     from function.explanation import Explanation
 
 MARGIN = 1e-9
@@ -46,9 +47,11 @@ class LinearPredictor:
         decision: Mapping[str, Any],
         binarize: float | None = None,
         classes: Sequence[str] | None = None,
+        support: SupportVectors | None = None,
     ) -> None:
         """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
-        `classes` are what the model itself calls the labels, where that is something else."""
+        `classes` are what the model itself calls the labels, where that is something else.
+        `support` are the vectors whose sums the weights are, where rounding decides."""
         self.labels: tuple[str, ...] | None = tuple(labels)
         self.classes = tuple(labels if classes is None else classes)
         self.vectorizers = tuple(vectorizers)
@@ -56,11 +59,12 @@ class LinearPredictor:
         self.decision = dict(decision)
         self.multilabel = self.decision.get("kind") == "multilabel"
         self.binarize = binarize
+        self.support = support
         self._decide = build_decision(decision, labels, len(self.intercepts))
         scores = len(self.intercepts)
         self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
         self._answer = (
-            build_answers(vectorizers, intercepts, decision, labels, binarize)
+            build_answers(vectorizers, intercepts, decision, labels, binarize, self._settle())
             if self.native
             else self._build_answers()
         )
@@ -91,6 +95,8 @@ class LinearPredictor:
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""
+        if self.support is not None:
+            return self.support.scores(self._values(text), self.intercepts)
         found = [pair for features in self._features for pair in features(text)[1]]
         return add_up(found, self.intercepts)
 
@@ -107,10 +113,23 @@ class LinearPredictor:
         parts = [*zip(self.vectorizers, self._features, strict=True)]
         return Explainer(self.labels or (), parts, self.intercepts, self.decision)
 
+    def _values(self, text: str) -> Iterator[tuple[int, float]]:
+        """Yield the text's columns, ascending over all vectorizers, and their values."""
+        start = 0
+        for part, features in zip(self.vectorizers, self._features, strict=True):
+            columns, found = features(text)
+            for column, (value, _) in zip(columns, found, strict=True):
+                yield start + column, value
+            start += part.columns
+
     def _decide_faithfully(self, text: str) -> Answer:
         answer = self._decide(self.faithful_scores(text), -1.0)
         assert answer is not None, "a margin below zero always decides"
         return answer
+
+    def _settle(self) -> Settle | None:
+        """What answers ties where it is not the sum of weights that scikit-learn reckons."""
+        return None if self.support is None else Settle(MARGIN, self._decide_faithfully)
 
     def _build_answers(self) -> Answers:
         score, decide = self._build_score(), self._decide

@@ -11,9 +11,13 @@ A link is `{"kind", "scores": {label: score}, ..., "probability"}`:
 | softmax | exp(score) / the sum of exp of all scores | |
 | one-vs-rest normalised | its share / the sum of the shares | `each`, `shares` |
 | calibrated | the mean of what the members give | `members` |
+| coupled | of the second label about 1 / (1 + exp(a * its score - b)) | `a`, `b` |
 
 Of one-vs-rest, `each` (`sigmoid` or `clipped`) made the `shares` of the scores; where all are 0 the
 probability is as the model has it, 0 or the same for all.
+
+`coupled` is libsvm's of two labels: it looks for that number step by step and stops within 0.005
+of it. The score alone decides the label.
 
 A calibrated model's scores are the means of its members'. A member is `{"scores", "response",
 "calibrators", "calibrated", "probability"}`: its own scores, taken as they are (`response` is
@@ -30,6 +34,7 @@ from typing import Any
 
 from function.compiled.calibration import build_calibrator
 from function.compiled.probabilities import clipped, joint_to_probabilities, logistic
+from function.errors import NotExplainable
 
 Mix = Sequence[tuple[int, float]]
 """Which of a model's scores one label's is made of, and how much of each."""
@@ -37,7 +42,10 @@ _EACH = {"logistic": ("sigmoid", logistic), "clipped": ("clipped", clipped)}
 
 
 def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
-    """Return what each label's score is made of: of a calibrated model, the members' mean."""
+    """Return what each label's score is made of: of a calibrated model, the members' mean. Raises
+    NotExplainable where labels have no score of their own."""
+    if decision["kind"] == "pairwise" and classes > 2:
+        raise NotExplainable("compiled", "each two of its labels vote for one of them")
     columns = [member["columns"] for member in decision.get("members", ())] or [(0, scores)]
     own = [_rows_of_labels(start, stop, classes) for start, stop in columns]
     return [[(row, sign / len(own)) for row, sign in mix] for mix in zip(*own, strict=True)]
@@ -77,6 +85,9 @@ def _spelled_out(
     if kind == "calibrated":
         members = [_member(member, labels, place, rows) for member in decision["members"]]
         return "calibrated", {"members": members}
+    if kind == "pairwise" and decision["platt"] is not None:
+        (slope,), (offset,) = decision["platt"]
+        return "coupled", {"a": slope, "b": offset}
     if kind in ("softmax", "naive_bayes"):
         return "softmax", {}
     if kind == "constant":

@@ -50,6 +50,8 @@ def check(manifest: Mapping[str, Any]) -> None:
     )
     if "classes" in manifest:
         _require(manifest, classes=lambda value: _are_names(value) and len(value) == len(labels))
+    if "support" in manifest:
+        _require(manifest, support=_is_support)
     for spec in manifest["vectorizers"]:
         check_vectorizer(spec)
         if manifest["format"] > 2:  # there each part's file has its size
@@ -130,6 +132,15 @@ def _are_names(value: Any) -> bool:
         _is_list(value, _is_text)
         and 0 < len(value) == len({*value})
         and all(name.encode("utf-8", "ignore").decode() == name for name in value)
+    )
+
+
+def _is_support(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_list(value.get("counts"), _is_count)
+        and isinstance(value.get("sizes"), dict)
+        and all(map(_is_count, value["sizes"].values()))
     )
 
 

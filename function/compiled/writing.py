@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from function.compiled.artifact import KIND, PARTS
-from function.compiled.files import MANIFEST, SUMS, VECTORIZER, CompiledModelError
+from function.compiled.files import MANIFEST, SUMS, SUPPORT, VECTORIZER, CompiledModelError
 from function.compiled.folder import write_folder
 from function.compiled.formats import format_of
 from function.compiled.linear import LinearPredictor
@@ -57,6 +57,11 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
+    if predictor.support is not None:
+        parts = predictor.support.parts
+        files[SUPPORT] = b"".join(parts.values())
+        sizes = {part: len(content) for part, content in parts.items()}
+        facts["support"] = {"counts": predictor.support.counts, "sizes": sizes}
     facts["format"] = format_of(facts)
     files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
     sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))

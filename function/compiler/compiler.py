@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
+from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers.fitted import FittedClassifier
 from function.compiler.classifiers.registry import read_classifier
@@ -72,6 +74,7 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
             intercepts=classifier.intercepts,
             decision=classifier.decision,
             binarize=classifier.binarize,
+            support=_spread_support(vectorizers, classifier),
         )
     except ValueError as exc:  # what a compiled folder would be refused for
         raise NotCompilable(f"the model has {exc}") from exc
@@ -109,6 +112,25 @@ def _join_weights(
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
         yield pack_vectorizer(vectorizer, weights, most_rounding)
         start = stop
+
+
+def _spread_support(
+    vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier
+) -> SupportVectors | None:
+    """Number the support vectors' columns as the vectorizers do, those not selected included."""
+    if classifier.support is None:
+        return None
+    places: list[int] = []
+    start = 0
+    for vectorizer in vectorizers:
+        places += [start + column for column in vectorizer.kept]
+        start += len(vectorizer.terms)
+    parts = dict(classifier.support.parts)
+    own = array("I", parts["columns"])
+    parts["columns"] = array("I", [places[column] for column in own]).tobytes()
+    found = SupportVectors(classifier.support.counts, parts)
+    found.check(len(classifier.classes), start)
+    return found
 
 
 def _is_faithful(classifier: FittedClassifier) -> bool:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from itertools import combinations
-from math import exp
 from typing import Any
 
+from function.compiled.coupling import coupled, pairs_of
 from function.compiler.sklearn_names import public_name
 
 Joint = Callable[[Any], tuple[list[Any], list[list[float]]]]
@@ -24,7 +24,6 @@ MOST_CLASSES = 12
 """Beyond, coupling takes longer than asking twice."""
 FEW = 8
 """Texts that are coupled one by one sooner than numpy has begun."""
-SMALLEST = 1e-7
 
 
 def joint_ask(model: Any) -> Joint | None:
@@ -44,8 +43,10 @@ def joint_ask(model: Any) -> Joint | None:
         found = pairwise.decision_function(features)
         rows = (sign * found.reshape(len(found), -1)).tolist()
         labels = [classes[_most_votes(row, len(classes))] for row in rows]
-        pairs = [_pairs(row, slopes, offsets, len(classes)) for row in rows]
-        return labels, _coupled_all(pairs) if len(rows) > FEW else [*map(_coupled, pairs)]
+        pairs = [pairs_of(row, slopes, offsets, len(classes)) for row in rows]
+        return labels, _coupled_all(pairs) if len(rows) > FEW else [
+            coupled(pair) or [] for pair in pairs
+        ]
 
     return ask
 
@@ -55,46 +56,6 @@ def _most_votes(values: Sequence[float], classes: int) -> int:
     for (one, other), value in zip(combinations(range(classes), 2), values, strict=True):
         votes[one if value > 0 else other] += 1
     return votes.index(max(votes))
-
-
-def _pairs(
-    values: Sequence[float], slopes: Sequence[float], offsets: Sequence[float], classes: int
-) -> list[list[float]]:
-    """For each two classes, the probability of the first of them."""
-    found = [[0.0] * classes for _ in range(classes)]
-    pairs = combinations(range(classes), 2)
-    for (one, other), value, slope, offset in zip(pairs, values, slopes, offsets, strict=True):
-        share = _sigmoid(value * slope + offset)
-        share = min(max(share, SMALLEST), 1 - SMALLEST)
-        found[one][other], found[other][one] = share, 1 - share
-    return found
-
-
-def _sigmoid(exponent: float) -> float:
-    if exponent >= 0:
-        return exp(-exponent) / (1.0 + exp(-exponent))
-    return 1.0 / (1.0 + exp(exponent))
-
-
-def _coupled(pairs: list[list[float]]) -> list[float]:
-    """One probability per class from those of the pairs, by the same steps as libsvm's."""
-    places = range(len(pairs))
-    matrix = [[-pairs[j][i] * pairs[i][j] for j in places] for i in places]
-    for i in places:
-        matrix[i][i] = sum([pairs[j][i] ** 2 for j in places])
-    shares = [1.0 / len(pairs)] * len(pairs)
-    for _ in range(100):
-        products = [sum([x * p for x, p in zip(row, shares, strict=True)]) for row in matrix]
-        total = sum([p * x for p, x in zip(shares, products, strict=True)])
-        if max([abs(x - total) for x in products]) < 0.005 / len(pairs):
-            break
-        for i, row in enumerate(matrix):
-            step = (total - products[i]) / row[i]
-            shares[i] += step
-            total = (total + step * (step * row[i] + 2 * products[i])) / (1 + step) / (1 + step)
-            products = [(x + step * y) / (1 + step) for x, y in zip(products, row, strict=True)]
-            shares = [share / (1 + step) for share in shares]
-    return shares
 
 
 def _coupled_all(pairs: list[list[list[float]]]) -> list[list[float]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from function.compiled.support import SupportVectors
 from function.compiler.sklearn_names import NotCompilable, describe
 
 
@@ -19,6 +20,8 @@ class FittedClassifier:
     intercepts: list[float]
     decision: dict[str, Any]
     binarize: float | None = None
+    support: SupportVectors | None = None
+    """By the columns that reach the classifier."""
 
 
 Read = Callable[[Any], FittedClassifier]

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, linear
+from function.compiler.classifiers import bayes, linear, pairwise
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
-READERS: Mapping[str, Read] = {**linear.READERS, **bayes.READERS}
+READERS: Mapping[str, Read] = {**linear.READERS, **bayes.READERS, **pairwise.READERS}
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
+    "sklearn.multiclass.OneVsOneClassifier": pairwise.read_one_vs_one,
     "sklearn.multiclass.OneVsRestClassifier": read_one_vs_rest,
     "sklearn.multioutput.MultiOutputClassifier": read_multi_output,
     "sklearn.calibration.CalibratedClassifierCV": read_calibrated,

@@ -1,0 +1,89 @@
+"""Support vectors of a linear kernel: what tells on which side of a line a text is, to the bit.
+
+All of a pair's support vectors add up to one line of weights, which is what the quick way and
+explanations take. libsvm itself multiplies a text with each of them and adds up that, and where
+two classes mirror one another it is the rounding of this sum that decides.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import combinations
+
+from function.compiled.native import largest_of
+from function.compiled.numbers import LARGEST
+
+PARTS = ("lengths", "columns", "values", "coefficients")
+
+
+class SupportVectors:
+    """The vectors of each class, one class after the other."""
+
+    def __init__(self, counts: Sequence[int], parts: Mapping[str, bytes]) -> None:
+        """`counts` are those of each class. Of the `parts`, `lengths` has how many numbers each
+        vector has (unsigned 32 bits), `columns` and `values` which, ascending, one vector after
+        the other, and `coefficients` those of each vector against the first other class, then
+        against the second, and so on (doubles). A vectorizer's columns follow those of the one
+        before it."""
+        self.counts = tuple(counts)
+        self.parts = {name: parts[name] for name in PARTS}
+
+    def check(self, classes: int, columns: int) -> None:
+        """Raise ValueError where they are not of so many classes and columns, or not numbers."""
+        vectors, parts = sum(self.counts), self.parts
+        lengths, own = array("I", parts["lengths"]), array("I", parts["columns"])
+        sizes = (len(lengths), len(own), len(parts["values"]), len(parts["coefficients"]))
+        wanted = (vectors, sum(lengths), 8 * len(own), 8 * vectors * (classes - 1))
+        if len(self.counts) != classes or sizes != wanted:
+            raise ValueError(f"support vectors {self.counts} of sizes {sizes}")
+        if max(own, default=0) >= columns:
+            raise ValueError(f"a support vector has another column than these {columns}")
+        for name in ("values", "coefficients"):
+            if not largest_of(parts[name]) <= LARGEST**0.5:
+                raise ValueError(f"support vectors with {name} that are not finite or too large")
+
+    def scores(
+        self, features: Iterable[tuple[int, float]], intercepts: Sequence[float]
+    ) -> list[float]:
+        """Return a score for each two classes, above zero for the second of them, of a text's
+        columns, ascending, and their values: svm_predict_values."""
+        products = self._multiply(features)
+        found = []
+        pairs = combinations(range(len(self.counts)), 2)
+        for (one, other), intercept in zip(pairs, intercepts, strict=True):
+            total = self._add_up(self._add_up(0.0, products, one, other - 1), products, other, one)
+            found.append(intercept - total)
+        return found
+
+    def _multiply(self, features: Iterable[tuple[int, float]]) -> list[float]:
+        products, by_column = [0.0] * sum(self.counts), self._by_column
+        for column, value in features:
+            for place, own in by_column.get(column, ()):
+                products[place] += value * own
+        return products
+
+    def _add_up(self, total: float, products: Sequence[float], whose: int, against: int) -> float:
+        """Add the products of one class's vectors, each as often as it weighs."""
+        start = sum(self.counts[:whose])
+        row, vectors = self._coefficients, len(products)
+        for place in range(start, start + self.counts[whose]):
+            total += row[against * vectors + place] * products[place]
+        return total
+
+    @cached_property
+    def _coefficients(self) -> array[float]:
+        return array("d", self.parts["coefficients"])
+
+    @cached_property
+    def _by_column(self) -> dict[int, list[tuple[int, float]]]:
+        """By column, each vector that has it, and its value. Made at the first tie."""
+        columns, values = array("I", self.parts["columns"]), array("d", self.parts["values"])
+        found: dict[int, list[tuple[int, float]]] = {}
+        start = 0
+        for place, length in enumerate(array("I", self.parts["lengths"])):
+            for position in range(start, start + length):
+                found.setdefault(columns[position], []).append((place, values[position]))
+            start += length
+        return found

@@ -1,0 +1,89 @@
+"""Classifiers that have a score for each two classes: SVC and NuSVC, and OneVsOneClassifier.
+
+With a linear kernel the support vectors of a pair add up to one line of weights, `coef_`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from function.compiled.support import SupportVectors
+from function.compiler.classifiers import linear
+from function.compiler.classifiers.fitted import (
+    FittedClassifier,
+    Read,
+    classes_of,
+    require_double,
+)
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
+
+
+def _read_support_vectors(model: Any) -> FittedClassifier:
+    classes = classes_of(model)
+    if model.kernel != "linear":
+        raise NotCompilable(
+            f"{describe(model)} with kernel={model.kernel!r}; kernel='linear' is compiled, and "
+            "LinearSVC"
+        )
+    if model.break_ties and model.decision_function_shape == "ovo":
+        raise NotCompilable(f"{describe(model)} with break_ties of decision_function_shape='ovo'")
+    coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
+    require_double(model, coef)
+    # A positive score is to speak for the second class of a pair: so it is where there are two.
+    sign = 1.0 if len(classes) == 2 else -1.0
+    breaks_ties = bool(model.break_ties) and len(classes) > 2
+    decision = {
+        "kind": "pairwise",
+        "zero": "first" if breaks_ties else "second",
+        "ties": "confidence" if breaks_ties else "first",
+        "platt": _platt(model),
+    }
+    weights, intercepts = (sign * coef).tolist(), (sign * model.intercept_).tolist()
+    return FittedClassifier(classes, weights, intercepts, decision, support=_support(model))
+
+
+def _support(model: Any) -> SupportVectors:
+    vectors, duals = model.support_vectors_, model._dual_coef_
+    if not hasattr(vectors, "indptr"):
+        raise NotCompilable(f"{describe(model)} was fitted on dense features")
+    vectors.sort_indices()
+    parts = {
+        "lengths": array("I", (vectors.indptr[1:] - vectors.indptr[:-1]).tolist()),
+        "columns": array("I", vectors.indices.tolist()),
+        "values": array("d", vectors.data.tolist()),
+        "coefficients": array("d", duals.toarray().ravel().tolist()),
+    }
+    content = {name: numbers.tobytes() for name, numbers in parts.items()}
+    return SupportVectors(model.n_support_.tolist(), content)
+
+
+def _platt(model: Any) -> list[list[float]] | None:
+    if not hasattr(model, "predict_proba"):
+        return None
+    slopes, offsets = model._probA.tolist(), model._probB.tolist()  # probA_ warns of its end
+    if not slopes:
+        raise NotCompilable(f"{describe(model)} with probability=True, set after it was fitted")
+    return [slopes, offsets]
+
+
+def read_one_vs_one(model: Any, read: Read) -> FittedClassifier:
+    """Read a OneVsOneClassifier over linear models."""
+    classes = classes_of(model)
+    if any(public_name(part) not in linear.READERS for part in model.estimators_):
+        raise NotCompilable(f"{describe(model)} over {describe(model.estimators_[0])}")
+    parts = [read(part) for part in model.estimators_]
+    decision = {"kind": "pairwise", "zero": "first", "ties": "confidence", "platt": None}
+    return FittedClassifier(
+        classes,
+        [part.weights[0] for part in parts],
+        [part.intercepts[0] for part in parts],
+        decision,
+    )
+
+
+READERS: Mapping[str, Read] = {
+    "sklearn.svm.NuSVC": _read_support_vectors,
+    "sklearn.svm.SVC": _read_support_vectors,
+}

@@ -1,0 +1,125 @@
+"""Each further kind of model answers as scikit-learn does, and is explained or says why not."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC, LinearSVC
+
+from function.compiled.artifact import load
+from function.compiled.writing import save
+from function.compiler.compiler import NotCompilable, compile_model, translate
+from function.compiler.verify import compare
+from function.errors import NotExplainable
+from tests.fitted_models import fitted_pipeline, original, texts_for
+from tests.kinds import CASES, Case, fit
+
+pytestmark = [
+    pytest.mark.usefixtures("way"),
+    pytest.mark.filterwarnings("ignore:Attribute `prob._` was deprecated:FutureWarning"),
+]
+SEED = 5
+
+
+@functools.cache
+def answers(case: Case) -> tuple[list[str], Any]:
+    """Texts and scikit-learn's answers to them: asked once for both ways."""
+    texts = texts_for(SEED, 200)
+    return texts, original(fit(case))(texts)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_compiled_and_loaded_answers_are_scikit_learns(case: Case, tmp_path: Path) -> None:
+    model = fit(case)
+    predictor, _ = compile_model(model, original(model))
+    save(tmp_path / "model", predictor, {})
+    texts, expected = answers(case)
+    for served in (predictor, load(tmp_path / "model")[0]):
+        found = compare(served, lambda _: expected, texts)
+        assert found.problem is None, found
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_an_explanation_adds_up_or_is_refused_with_the_reason(case: Case) -> None:
+    predictor, texts = translate(fit(case)), texts_for(SEED, 60)
+    for text, answer in zip(texts, predictor.predict(texts), strict=True):
+        try:
+            found = predictor.explain(text, answer)
+        except NotExplainable as exc:
+            assert "This model has no score of a label that its terms add up to: " in str(exc)
+            assert case.classes > 2
+            continue
+        assert found.label == answer.label
+        total = found.intercept + sum(term.contribution for term in found.terms)
+        assert total == pytest.approx(found.score, abs=1e-9)
+        assert found.link["probability"] == answer.confidence
+        assert max(found.link["scores"].values()) == found.link["scores"][found.label]
+
+
+MIRRORED: dict[str, Callable[[], Any]] = {
+    "svc": lambda: SVC(kernel="linear"),
+    "svc-breaks-ties": lambda: SVC(kernel="linear", break_ties=True),
+    "one-vs-one": lambda: OneVsOneClassifier(LinearSVC(random_state=0)),
+}
+
+
+def mirrored_corpus(rng: random.Random) -> tuple[list[str], list[str], list[str]]:
+    """Texts of classes that are alike but for their words, their classes, and more to ask."""
+    names = "abcd"[: rng.randint(2, 4)]
+    words = [2 * letter for letter in "abcdef"[: rng.randint(len(names), 6)]]
+    first = [rng.choices(range(len(words)), k=rng.randint(1, 5)) for _ in range(rng.randint(1, 3))]
+    texts, labels = [], []
+    for place, name in enumerate(names):
+        for text in first:
+            texts.append(" ".join(words[(word + place) % len(words)] for word in text))
+            labels.append(name)
+    more = [" ".join(rng.choices(words, k=rng.randint(0, 7))) for _ in range(60)]
+    return texts, labels, [*texts, *more]
+
+
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_mirrored_classes_tie_as_in_scikit_learn(kind: str) -> None:
+    rng = random.Random(kind)
+    for vectorizer in [TfidfVectorizer, CountVectorizer] * 15:
+        texts, labels, asked = mirrored_corpus(rng)
+        model = make_pipeline(vectorizer(), MIRRORED[kind]()).fit(texts, labels)
+        found = compare(translate(model), original(model), asked)
+        assert found.problem is None, found
+
+
+REFUSED: dict[str, Callable[[], Any]] = {
+    "SVC with kernel='rbf'; kernel='linear' is compiled": SVC,
+    "OneVsOneClassifier over MultinomialNB": lambda: OneVsOneClassifier(MultinomialNB()),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_is_not_covered_is_refused_with_the_reason(reason: str) -> None:
+    model = fitted_pipeline(classifier=REFUSED[reason]())
+    with pytest.raises(NotCompilable, match=reason):
+        translate(model)
+
+
+def test_damaged_support_vectors_do_not_load() -> None:
+    predictor = translate(fit(Case("svc", "tfidf", 3)))
+    assert predictor.support is not None
+    for name, content in predictor.support.parts.items():
+        size = 4 if name in ("lengths", "columns") else 8
+        damaged = {
+            "short": content[:-size],
+            "cut": content[:-1],
+            "other": b"\xff" * size + content[size:],
+        }
+        for broken in damaged.values():
+            parts = {**predictor.support.parts, name: broken}
+            with pytest.raises(ValueError, match=r"support vector|array|bytes"):
+                type(predictor.support)(predictor.support.counts, parts).check(3, predictor.terms)
