@@ -8,9 +8,16 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sklearn.feature_extraction.text import (
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.multiclass import OneVsOneClassifier
-from sklearn.pipeline import Pipeline
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from tests.fitted_models import LABELS, TEXTS, VECTORIZERS, as_input
@@ -26,6 +33,36 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one-vs-one-sgd": lambda: OneVsOneClassifier(SGDClassifier(random_state=0)),
 }
 ON = ("tfidf", "count", "union-selected")
+HASHED: dict[str, Callable[[], Any]] = {
+    "hashing": lambda: HashingVectorizer(n_features=2**12, ngram_range=(1, 2)),
+    "hashing-crowded": lambda: HashingVectorizer(n_features=50),
+    "hashing-crowded-l1": lambda: HashingVectorizer(n_features=50, norm="l1"),
+    "hashing-crowded-no-norm": lambda: HashingVectorizer(n_features=50, norm=None),
+    "hashing-crowded-binary": lambda: HashingVectorizer(n_features=50, binary=True),
+    "hashing-char": lambda: HashingVectorizer(
+        n_features=1000, analyzer="char_wb", ngram_range=(2, 3), lowercase=False
+    ),
+    "hashing-tfidf": lambda: make_pipeline(
+        HashingVectorizer(n_features=200, norm=None), TfidfTransformer()
+    ),
+    "hashing-positive-tfidf": lambda: make_pipeline(
+        HashingVectorizer(n_features=200, norm=None, alternate_sign=False),
+        TfidfTransformer(sublinear_tf=True),
+    ),
+    "hashing-union": lambda: FeatureUnion(
+        [("hashed", HashingVectorizer(n_features=100)), ("words", TfidfVectorizer())],
+        transformer_weights={"hashed": 0.3},
+    ),
+    "hashing-selected": lambda: make_pipeline(
+        HashingVectorizer(n_features=500), VarianceThreshold(0.001)
+    ),
+}
+USUAL: dict[str, Callable[[], Any]] = {
+    "logistic": LogisticRegression,
+    "linear-svc": lambda: LinearSVC(random_state=0),
+    "bernoulli": BernoulliNB,
+    "multinomial": MultinomialNB,
+}
 
 
 class Case(NamedTuple):
@@ -38,6 +75,13 @@ class Case(NamedTuple):
 
 
 CASES = [Case(kind, on, classes) for kind in KINDS for on in ON for classes in (2, 3)]
+CASES += [
+    Case(kind, on, classes)
+    for kind in ("logistic", "linear-svc", "bernoulli", "svc")
+    for on in HASHED
+    for classes in (2, 3)
+]
+CASES += [Case("multinomial", "hashing-positive-tfidf", classes) for classes in (2, 3)]
 
 
 @functools.cache
@@ -49,8 +93,13 @@ def fit(case: Case) -> Pipeline:
         if case.classes == 3 or label != "neutral"
     ]
     texts, labels = [text for text, _ in chosen], [label for _, label in chosen]
-    steps = [("vectorizer", VECTORIZERS[case.vectorizer]()), ("classifier", KINDS[case.kind]())]
-    model = Pipeline(steps)
+    vectorizer = {**VECTORIZERS, **HASHED}[case.vectorizer]()
+    model = Pipeline([("vectorizer", vectorizer), ("classifier", {**KINDS, **USUAL}[case.kind]())])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The `probability` parameter", FutureWarning)
         return model.fit(as_input(model, texts), labels)
+
+
+def hashable(texts: list[str]) -> list[str]:
+    """Those that scikit-learn can hash: it encodes them, which half a surrogate pair is not for."""
+    return [text for text in texts if not any("\ud800" <= it <= "\udfff" for it in text)]

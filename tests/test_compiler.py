@@ -407,6 +407,19 @@ def fitted_on_other_columns():
     return model
 
 
+def hashed_wider(features):
+    model = fitted_pipeline(HashingVectorizer(n_features=64))
+    model[0].n_features = features
+    return model
+
+
+def signed_counts_under_a_logarithm():
+    hashed = make_pipeline(HashingVectorizer(n_features=64, norm=None), TfidfTransformer())
+    model = fitted_pipeline(hashed)
+    hashed[-1].sublinear_tf = True
+    return model
+
+
 MARKS = np.array([[x == "positive", x != "neutral", len(x) == 7] for x in LABELS], dtype=int)
 MULTILABEL = {
     "one-vs-rest": OneVsRestClassifier(LogisticRegression(C=10)),
@@ -454,7 +467,8 @@ def test_one_target_of_many_is_an_ordinary_classifier():
 
 
 REFUSED = {
-    "HashingVectorizer": lambda: fitted_pipeline(HashingVectorizer(n_features=1024)),
+    "HashingVectorizer with n_features=8388608; up to": lambda: hashed_wider(2**23),
+    "on counts that may be negative": (signed_counts_under_a_logarithm),
     "RandomForestClassifier": lambda: fitted_pipeline(classifier=RandomForestClassifier(2)),
     "OwnVectorizer": lambda: fitted_pipeline(OwnVectorizer()),
     "OwnStep": lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), OwnStep())),

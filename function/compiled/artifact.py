@@ -9,6 +9,9 @@
           pairs         where the terms are words and pairs of them: which words make each pair
           rows          the terms' packed rows (rows.py)
           table         what the faithful way reads (vectorizer.Vectorizer)
+                      or, where terms are hashed (hashed.py):
+          columns       which columns have a row of their own
+          table         their rows, and that of all others
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
       support         of SVC and NuSVC: their support vectors (support.py)
 
@@ -25,7 +28,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
@@ -41,11 +44,12 @@ from function.compiled.files import (
     damaged,
     read_sums,
 )
+from function.compiled.hashed import HashedVocabulary
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
-from function.compiled.vectorizer import Vectorizer, check_numbers, row_layout
+from function.compiled.vectorizer import Vectorizer, Vocabulary, check_numbers, row_layout
 from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, term_vocabulary
 
 if TYPE_CHECKING:
@@ -57,8 +61,14 @@ KIND = "compiled text classifier"
 PARTS = {
     TermVocabulary.kind: ("terms", "rows", "table"),
     PairVocabulary.kind: ("terms", "pairs", "rows", "table"),
+    HashedVocabulary.kind: ("columns", "table"),
 }
 """By kind of vocabulary, what a vectorizer's file consists of."""
+_VOCABULARIES: Mapping[str, Callable[[], type[Vocabulary]]] = {
+    TermVocabulary.kind: term_vocabulary,
+    PairVocabulary.kind: pair_vocabulary,
+    HashedVocabulary.kind: lambda: HashedVocabulary,
+}
 
 ReadParts = Callable[[Files, int, Mapping[str, int], Mapping[str, str]], dict[str, bytes]]
 
@@ -110,13 +120,18 @@ def _build(
         intercepts=[*map(float, facts["intercepts"])],
         decision=facts["decision"],
         binarize=facts["binarize"],
-        support=None if facts.get("support") is None else _load_support(files, facts, sums),
+        support=_load_support(files, facts, vectorizers, sums),
     )
 
 
 def _load_support(
-    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str]
-) -> SupportVectors:
+    files: Files,
+    facts: Mapping[str, Any],
+    vectorizers: Sequence[Vectorizer],
+    sums: Mapping[str, str],
+) -> SupportVectors | None:
+    if "support" not in facts:
+        return None
     from function.compiled.support import PARTS, SupportVectors
 
     spec = facts["support"]
@@ -128,7 +143,7 @@ def _load_support(
     if rest or sum(map(len, contents)) != sum(sizes):
         raise ValueError(f"support: {sizes} are not the sizes of its parts")
     found = SupportVectors(spec["counts"], dict(zip(PARTS, contents, strict=True)))
-    found.check(len(facts["labels"]), sum(part["columns"] for part in facts["vectorizers"]))
+    found.check(len(facts["labels"]), sum(part.width for part in vectorizers))
     return found
 
 
@@ -142,7 +157,7 @@ def _load_vectorizer(
 ) -> Vectorizer:
     kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", {})
     parts = read(place, position, {part: sizes.get(part) for part in PARTS[kind]}, sums)
-    vocabulary = term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()
+    vocabulary = _VOCABULARIES[kind]()
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     found = Vectorizer(
         vocabulary=vocabulary.from_parts(spec["analyzer"], layout, parts, **spec.pop("terms")),

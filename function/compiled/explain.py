@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.faithful import Feature, add_up
+from function.compiled.hashed import HashedVocabulary
 from function.compiled.links import Mix, link, mixed, mixes
 from function.compiled.spans import build_finder
-from function.compiled.vectorizer import Vectorizer
+from function.compiled.vectorizer import Vectorizer, Vocabulary
+from function.errors import NotExplainable
 from function.explanation import Explanation, Term, Unknown
 from function.predictor import Answer
 
@@ -70,13 +72,46 @@ class Explainer:
         terms, unknown = list[Term](), list[Unknown]()
         for position, (vectorizer, _, find) in enumerate(self._parts):
             whose = position if len(self._parts) > 1 else None
-            for term, spans in find(text).items():
-                column = vectorizer.vocabulary.column_of(term)
-                if column is None:
+            places = find(text)
+            feature_of = _build_feature_of(vectorizer.vocabulary, values[position], places)
+            for term, spans in places.items():
+                feature = feature_of(term)
+                if feature is None:
                     unknown.append(Unknown(term, spans, whose))
                     continue
-                value, (_, *weights) = values[position][column]
+                value, (_, *weights) = feature
                 weight = mixed(mix, weights)
                 contribution = value * weight + 0.0  # no -0.0
                 terms.append(Term(term, value, weight, contribution, spans, whose))
         return terms, unknown
+
+
+def _build_feature_of(
+    vocabulary: Vocabulary, features: Mapping[int, Feature], terms: Iterable[str]
+) -> Callable[[str], Feature | None]:
+    """Return what finds a term's value and row among a text's, None where it is not known."""
+    if isinstance(vocabulary, HashedVocabulary):
+        return _build_hashed_feature_of(vocabulary, features, terms)
+    column_of = vocabulary.column_of
+
+    def feature_of(term: str) -> Feature | None:
+        column = column_of(term)
+        return None if column is None else features[column]
+
+    return feature_of
+
+
+def _build_hashed_feature_of(
+    vocabulary: HashedVocabulary, features: Mapping[int, Feature], terms: Iterable[str]
+) -> Callable[[str], Feature | None]:
+    """The same where terms may share a column, and then nothing tells whose its value is."""
+    columns = {term: vocabulary.place_of(term)[0] for term in terms}
+    if len({*columns.values()}) < len(columns):
+        raise NotExplainable("compiled", "two of the text's terms have the same hash")
+
+    def feature_of(term: str) -> Feature | None:
+        feature = features[columns[term]]
+        is_met = vocabulary.column_of(term) is not None or any(feature[1][1:])
+        return feature if is_met else None
+
+    return feature_of

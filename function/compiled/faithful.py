@@ -7,12 +7,13 @@ sparsefuncs_fast.pyx, scipy's csr_matvecs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log, sqrt
 from struct import Struct
 
+from function.compiled.hashed import HashedVocabulary
 from function.compiled.rows import COLUMN_MASK
-from function.compiled.vectorizer import Vectorizer, table_layout
+from function.compiled.vectorizer import Vectorizer, Vocabulary, table_layout
 
 Feature = tuple[float, tuple[float, ...]]
 """A term's value, beside its row of the table."""
@@ -24,12 +25,14 @@ def build_features(
     """Return the function from a text to its line of the document-term matrix: the columns of its
     known terms, ascending, and the value of each beside its row. With `binarize` the values are 1.0
     where they are above it, else 0.0."""
-    rows_in, scale = vectorizer.vocabulary.rows_in, vectorizer.scale
-    row_of = _Rows(vectorizer.table, table_layout(scores)).__getitem__
+    count_in, place_of = _build_count(vectorizer.vocabulary)
+    row_of, scale = (
+        _Rows(vectorizer.table, table_layout(scores), place_of).__getitem__,
+        vectorizer.scale,
+    )
 
     def features(text: str) -> tuple[Iterable[int], list[Feature]]:
-        columns = sorted([row & COLUMN_MASK for row in rows_in(text)])
-        counts = Counter(columns)
+        counts = count_in(text)
         rows = [*map(row_of, counts)]
         values = [
             row[0] if count == 1 else frequency(vectorizer, count) * row[0]
@@ -50,16 +53,30 @@ class _Rows(dict[int, tuple[float, ...]]):
     MOST_NUMBERS = 2**16
     """That are kept: two megabytes."""
 
-    def __init__(self, table: bytes, layout: Struct) -> None:
+    def __init__(self, table: bytes, layout: Struct, place_of: Callable[[int], int] | None) -> None:
+        """`place_of` is which row is a column's, where that is another."""
+        self._place_of = place_of
         self._unpack, self._table, self._size = layout.unpack_from, table, layout.size
         self._most = 8 * self.MOST_NUMBERS // layout.size
 
     def __missing__(self, column: int) -> tuple[float, ...]:
-        row = self._unpack(self._table, column * self._size)
+        place = column if self._place_of is None else self._place_of(column)
+        row = self._unpack(self._table, place * self._size)
         if len(self) >= self._most:
             self.clear()
         self[column] = row
         return row
+
+
+def _build_count(
+    vocabulary: Vocabulary,
+) -> tuple[Callable[[str], Mapping[int, int]], Callable[[int], int] | None]:
+    """Return what counts a text's terms by column, ascending, and where a column's row is."""
+    if isinstance(vocabulary, HashedVocabulary):
+        count_in = vocabulary.counts_in
+        return lambda text: dict(sorted(count_in(text).items())), vocabulary.row_of
+    rows_in = vocabulary.rows_in
+    return lambda text: Counter(sorted([row & COLUMN_MASK for row in rows_in(text)])), None
 
 
 def add_up(features: Sequence[Feature], intercepts: Sequence[float]) -> list[float]:

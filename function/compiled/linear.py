@@ -120,7 +120,7 @@ class LinearPredictor:
             columns, found = features(text)
             for column, (value, _) in zip(columns, found, strict=True):
                 yield start + column, value
-            start += part.columns
+            start += part.width
 
     def _decide_faithfully(self, text: str) -> Answer:
         answer = self._decide(self.faithful_scores(text), -1.0)
@@ -144,7 +144,7 @@ class LinearPredictor:
         return answers
 
     def _build_score(self) -> Score:
-        if any(vectorizer.units is None for vectorizer in self.vectorizers):
+        if not all(map(_is_quick, self.vectorizers)):
             return lambda texts: [None] * len(texts)
         nothing = (0.0,) * len(self.intercepts)
         first, *others = [
@@ -152,6 +152,12 @@ class LinearPredictor:
             for position, vectorizer in enumerate(self.vectorizers)
         ]
         return _add_scores(first, others) if others else first
+
+
+def _is_quick(vectorizer: Vectorizer) -> bool:
+    """Whether there is a quick way in Python; C has its own, for all of a model or for nothing."""
+    is_native = isinstance(vectorizer.vocabulary, NativeVocabulary)
+    return vectorizer.units is not None and not is_native
 
 
 def _add_scores(first: Score, others: Sequence[Score]) -> Score:

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Any
 
 from function.compiled.analyzer import SAME_TOKENS_FASTER, AnalyzerSpec
+from function.compiled.hashed import HashedVocabulary
 from function.compiled.numbers import is_number
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
@@ -31,6 +32,9 @@ def _finite(text: str) -> float:
     if not isfinite(number):
         raise ValueError(f"{text} is not a finite number")
     return number
+
+
+_VOCABULARIES = (TermVocabulary.kind, PairVocabulary.kind, HashedVocabulary.kind)
 
 
 def check(manifest: Mapping[str, Any]) -> None:
@@ -63,7 +67,7 @@ def check_vectorizer(spec: Mapping[str, Any]) -> None:
     _require(
         spec,
         analyzer=lambda value: isinstance(value, dict),
-        vocabulary=lambda value: value in (TermVocabulary.kind, PairVocabulary.kind),
+        vocabulary=lambda value: value in _VOCABULARIES,
         terms=lambda value: isinstance(value, dict),
         columns=lambda value: _is_count(value) and value < 2**32,
         units=lambda value: value is None or (_is_list(value, _is_unit) and len(value) == 2),

@@ -7,6 +7,7 @@ from struct import Struct
 from typing import Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiled.hashed import HashedVocabulary
 from function.compiled.native import largest_of
 from function.compiled.numbers import LARGEST
 from function.compiled.pairs import PairVocabulary
@@ -14,7 +15,7 @@ from function.compiled.rows import RowLayout
 from function.compiled.terms import TermVocabulary
 from function.compiled.vocabularies import NativePairs, NativeTerms
 
-Vocabulary = TermVocabulary | PairVocabulary | NativeTerms | NativePairs
+Vocabulary = TermVocabulary | PairVocabulary | NativeTerms | NativePairs | HashedVocabulary
 
 
 class Vectorizer(NamedTuple):
@@ -26,7 +27,7 @@ class Vectorizer(NamedTuple):
     table: bytes
     """For the faithful way, native doubles: by column, a row of (idf, weight in score 0, in score
     1, ...). idf is 1.0 where the vectorizer has none; columns that feature selection dropped have
-    weights of 0.0, since they still count towards the norm."""
+    weights of 0.0, since they still count towards the norm. Of a HashedVocabulary, by row."""
     units: tuple[float, float] | None
     """What one is worth in a row's scores and in its square; None where there is only the faithful
     way, and rows hold nothing but columns."""
@@ -36,6 +37,12 @@ class Vectorizer(NamedTuple):
     norm: Literal["l1", "l2"] | None = None
     scale: float = 1.0
     """The vectorizer's share in FeatureUnion.transformer_weights."""
+
+    @property
+    def width(self) -> int:
+        """How many columns it has in scikit-learn."""
+        own = self.vocabulary
+        return own.features if isinstance(own, HashedVocabulary) else self.columns
 
 
 def check_numbers(vectorizer: Vectorizer, scores: int) -> None:

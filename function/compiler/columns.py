@@ -38,7 +38,7 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
     vectorizer = found[0]
     if vectorizer.is_weighted or vectorizer.scale != 1.0:
         raise NotCompilable("TfidfTransformer on values that are not plain counts")
-    if len(vectorizer.kept) != len(vectorizer.terms):
+    if len(vectorizer.kept) != vectorizer.columns:
         raise NotCompilable("TfidfTransformer after feature selection")
     idf = getattr(step, "idf_", None)  # as transform: what was fitted counts, not use_idf
     if idf is not None:
@@ -46,6 +46,11 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
             raise NotCompilable(f"TfidfTransformer computes in {idf.dtype.name}")
         vectorizer.idf = idf.tolist()
     vectorizer.sublinear = bool(step.sublinear_tf)
+    if vectorizer.sublinear and vectorizer.hashing and vectorizer.hashing.alternate_sign:
+        raise NotCompilable(
+            "TfidfTransformer(sublinear_tf=True) on counts that may be negative; "
+            "HashingVectorizer(alternate_sign=False) has none"
+        )
     vectorizer.norm = step.norm
     vectorizer.is_weighted = True
 

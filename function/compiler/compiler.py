@@ -14,6 +14,7 @@ from function.compiler.classifiers.fitted import FittedClassifier
 from function.compiler.classifiers.registry import read_classifier
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
+from function.compiler.hashing import pack_hashed
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
 from function.compiler.vectorizers import read_vectorizers
@@ -98,6 +99,8 @@ def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: Fitted
 
 
 def _is_positive(vectorizer: FittedVectorizer) -> bool:
+    if vectorizer.hashing is not None and vectorizer.hashing.alternate_sign:
+        return False
     return vectorizer.scale > 0.0 and all(idf > 0.0 for idf in vectorizer.idf or ())
 
 
@@ -110,7 +113,8 @@ def _join_weights(
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
-        yield pack_vectorizer(vectorizer, weights, most_rounding)
+        pack = pack_vectorizer if vectorizer.hashing is None else pack_hashed
+        yield pack(vectorizer, weights, most_rounding)
         start = stop
 
 
@@ -124,7 +128,7 @@ def _spread_support(
     start = 0
     for vectorizer in vectorizers:
         places += [start + column for column in vectorizer.kept]
-        start += len(vectorizer.terms)
+        start += vectorizer.columns
     parts = dict(classifier.support.parts)
     own = array("I", parts["columns"])
     parts["columns"] = array("I", [places[column] for column in own]).tobytes()
@@ -144,9 +148,9 @@ def _is_faithful(classifier: FittedClassifier) -> bool:
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:
     """Give the terms that feature selection dropped a weight of 0.0; the norm needs them."""
-    if len(weights) == len(vectorizer.terms):
+    if len(weights) == vectorizer.columns:
         return weights
-    full = [0.0] * len(vectorizer.terms)
+    full = [0.0] * vectorizer.columns
     for column, weight in zip(vectorizer.kept, weights, strict=True):
         full[column] = weight
     return full

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
 from function.compiler.sklearn_names import NotCompilable, describe
+
+
+class Hashing(NamedTuple):
+    """HashingVectorizer's own parameters."""
+
+    features: int
+    alternate_sign: bool
 
 
 @dataclass(slots=True)
@@ -24,6 +31,13 @@ class FittedVectorizer:
     scale: float = 1.0
     is_weighted: bool = False
     """Whether a TF-IDF step has already been applied."""
+    hashing: Hashing | None = None
+    """Where terms are known by their hashes; there are no `terms` then."""
+
+    @property
+    def columns(self) -> int:
+        """How many columns it makes of a text."""
+        return len(self.terms) if self.hashing is None else self.hashing.features
 
 
 def fitted(step: Any, attribute: str) -> Any:

@@ -36,7 +36,7 @@ def pack_vectorizer(
     units, layout, rows = None, RowLayout(0), [()] * len(values)
     if fitted.norm != "l1":
         products = [[v * w for v, w in zip(values, row, strict=True)] for row in weights]
-        units = _units(fitted, values, weights, products, most_rounding)
+        units = units_for(fitted, values, weights, products, most_rounding)
     if units is not None:
         layout = row_layout(len(weights), fitted.norm, is_quick=True)
         fields = [[*fixed_point(product, units[0])] for product in products]
@@ -73,7 +73,7 @@ def build_vocabulary(analyzer: AnalyzerSpec, layout: RowLayout, rows: dict[str, 
     return quickest.from_parts(analyzer, layout, files, **more)
 
 
-def _units(
+def units_for(
     fitted: FittedVectorizer,
     values: Sequence[float],
     weights: Sequence[Sequence[float]],

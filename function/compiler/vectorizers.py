@@ -1,8 +1,8 @@
 """Fitted scikit-learn vectorizers to plain tables.
 
-Reads CountVectorizer, TfidfVectorizer, FeatureUnion, a ColumnTransformer on one text column, and
-what stands after them (columns.py); whatever they hold that could change a term's value is either
-carried over or refused.
+Reads CountVectorizer, TfidfVectorizer, HashingVectorizer, FeatureUnion, a ColumnTransformer on one
+text column, and what stands after them (columns.py); whatever they hold that could change a term's
+value is either carried over or refused.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from function.compiled.analyzer import AnalyzerSpec
 from function.compiler.columns import apply, apply_tfidf
 from function.compiler.fitted import FittedVectorizer, fitted
+from function.compiler.hashing import read_hashing
 from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
@@ -46,6 +47,8 @@ def _read_first(step: Any, name: str | None) -> list[FittedVectorizer]:
         # The inner transformer computes; the outer parameters may have been changed since.
         apply_tfidf(found, fitted(step, "_tfidf"))
         return found
+    if name == TEXT + "HashingVectorizer":
+        return [_read_hashing(step)]
     if name == "sklearn.pipeline.FeatureUnion":
         return _read_union(step.transformer_list, step.transformer_weights)
     if name == "sklearn.compose.ColumnTransformer":
@@ -100,6 +103,11 @@ def _read_counts(step: Any) -> FittedVectorizer:
         binary=bool(step.binary),
         kept=list(range(len(terms))),
     )
+
+
+def _read_hashing(step: Any) -> FittedVectorizer:
+    _refuse_custom_parts(step)
+    return read_hashing(step, FittedVectorizer(_read_analyzer(step), [], bool(step.binary)))
 
 
 def _refuse_custom_parts(step: Any) -> None:
