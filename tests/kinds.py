@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import (
     HashingVectorizer,
     TfidfTransformer,
@@ -15,6 +16,7 @@ from sklearn.feature_extraction.text import (
 )
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -22,6 +24,7 @@ from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from tests.fitted_models import LABELS, TEXTS, VECTORIZERS, as_input
 
+MEMBERS = [("logistic", LogisticRegression()), ("bayes", MultinomialNB())]
 KINDS: dict[str, Callable[[], Any]] = {
     "svc": lambda: SVC(kernel="linear"),
     "svc-breaks-ties": lambda: SVC(kernel="linear", break_ties=True),
@@ -31,6 +34,32 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one-vs-one-svc": lambda: OneVsOneClassifier(LinearSVC(random_state=0)),
     "one-vs-one-logistic": lambda: OneVsOneClassifier(LogisticRegression()),
     "one-vs-one-sgd": lambda: OneVsOneClassifier(SGDClassifier(random_state=0)),
+    "voting-soft": lambda: VotingClassifier(MEMBERS, voting="soft", weights=[1, 2.5]),
+    "voting-soft-even": lambda: VotingClassifier(MEMBERS, voting="soft"),
+    "voting-hard": lambda: VotingClassifier([*MEMBERS, ("svc", LinearSVC(random_state=0))]),
+    "voting-hard-weighted": lambda: VotingClassifier(MEMBERS, weights=[0.5, 2]),
+    "voting-huber": lambda: VotingClassifier(
+        [MEMBERS[0], ("huber", SGDClassifier("modified_huber", random_state=0))], voting="soft"
+    ),
+    "bagging-logistic": lambda: BaggingClassifier(
+        LogisticRegression(), 4, max_features=0.6, bootstrap_features=True, random_state=1
+    ),
+    "bagging-svc": lambda: BaggingClassifier(LinearSVC(random_state=0), 5, random_state=0),
+    "bagging-bernoulli": lambda: BaggingClassifier(BernoulliNB(), 3, random_state=0),
+}
+OF_TWO: dict[str, Callable[[], Any]] = {
+    "threshold": lambda: FixedThresholdClassifier(LogisticRegression(), threshold=0.4),
+    "threshold-first": lambda: FixedThresholdClassifier(
+        LogisticRegression(), threshold=0.45, pos_label="negative"
+    ),
+    "threshold-score": lambda: FixedThresholdClassifier(
+        LinearSVC(random_state=0), threshold=-0.2, response_method="decision_function"
+    ),
+    "threshold-auto": lambda: FixedThresholdClassifier(MultinomialNB()),
+    "threshold-voting": lambda: FixedThresholdClassifier(
+        VotingClassifier(MEMBERS, voting="soft"), threshold=0.6
+    ),
+    "threshold-tuned": lambda: TunedThresholdClassifierCV(LogisticRegression(), cv=3),
 }
 ON = ("tfidf", "count", "union-selected")
 HASHED: dict[str, Callable[[], Any]] = {
@@ -81,6 +110,7 @@ CASES += [
     for on in HASHED
     for classes in (2, 3)
 ]
+CASES += [Case(kind, on, 2) for kind in OF_TWO for on in ON]
 CASES += [Case("multinomial", "hashing-positive-tfidf", classes) for classes in (2, 3)]
 
 
@@ -94,7 +124,9 @@ def fit(case: Case) -> Pipeline:
     ]
     texts, labels = [text for text, _ in chosen], [label for _, label in chosen]
     vectorizer = {**VECTORIZERS, **HASHED}[case.vectorizer]()
-    model = Pipeline([("vectorizer", vectorizer), ("classifier", {**KINDS, **USUAL}[case.kind]())])
+    model = Pipeline(
+        [("vectorizer", vectorizer), ("classifier", {**KINDS, **USUAL, **OF_TWO}[case.kind]())]
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The `probability` parameter", FutureWarning)
         return model.fit(as_input(model, texts), labels)

@@ -287,6 +287,12 @@ def test_labels_are_the_classes_as_strings(classes, names):
     assert_same(predictor, model, TEXTS)
 
 
+def test_whole_floats_are_the_labels_that_the_original_shows():
+    model = fitted_pipeline(labels=[float(sorted(set(LABELS)).index(label)) for label in LABELS])
+    predictor, _ = compile_model(model, answers_of(SklearnPredictor(model, {})))
+    assert predictor.labels == ("0", "1", "2")
+
+
 def test_labels_can_be_renamed_in_part():
     model = fitted_pipeline(labels=[sorted(set(LABELS)).index(label) for label in LABELS])
     names = {"0": "negative", "2": "positive"}
@@ -404,6 +410,12 @@ def calibrated_pipeline_inside():
 def fitted_on_other_columns():
     model = fitted_pipeline()
     model.steps[0] = ("tfidfvectorizer", TfidfVectorizer(max_features=5).fit(TEXTS))
+    return model
+
+
+def classes_between_numbers():
+    model = fitted_pipeline()
+    model[-1].classes_ = np.array([0.5, 1.5, 2.5])
     return model
 
 
@@ -527,7 +539,7 @@ REFUSED = {
     "it reads text, title": lambda: table_pipeline(
         ("a", CountVectorizer(), "text"), ("b", CountVectorizer(), "title")
     ),
-    "is a float": lambda: fitted_pipeline(labels=[float(LABELS.index(label)) for label in LABELS]),
+    "0.5 is a float; fit with str or int": classes_between_numbers,
 }
 
 

@@ -10,6 +10,8 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
 | pairwise | one per two classes | SVC and NuSVC of a linear kernel, OneVsOneClassifier |
+| members | those of every member | VotingClassifier, BaggingClassifier |
+| threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
@@ -69,6 +71,14 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.pairwise import build_pairwise
 
         return build_pairwise(spec, names)
+    if kind == "members":
+        from function.compiled.members import build_members
+
+        return build_members(spec, names, scores, build_decision)
+    if kind == "threshold":
+        from function.compiled.members import build_threshold
+
+        return build_threshold(spec, names, scores, build_decision)
     if kind == "multilabel":
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
@@ -79,11 +89,15 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
 
 
+_ANY = ("constant", "calibrated", "members", "threshold")
+"""Of any number of scores, as far as is known here."""
+
+
 def _check_scores(kind: str, classes: int, scores: int) -> None:
     """Two classes take one score where it is of the second alone."""
     is_of_second = kind in ("labels", "one_vs_rest") and classes == 2
     pairs = classes * (classes - 1) // 2
-    wanted = {"constant": scores, "calibrated": scores, "pairwise": pairs}.get(
+    wanted = {**dict.fromkeys(_ANY, scores), "pairwise": pairs}.get(
         kind, 1 if is_of_second else classes
     )
     is_alone = kind in ("constant", "multilabel") if classes == 1 else kind == "constant"

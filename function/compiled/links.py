@@ -41,11 +41,19 @@ Mix = Sequence[tuple[int, float]]
 _EACH = {"logistic": ("sigmoid", logistic), "clipped": ("clipped", clipped)}
 
 
+REASONS = {
+    "members": "its members decide by themselves, and what they decide is added up",
+    "threshold": "a threshold decides, and not which label's score is higher",
+}
+
+
 def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
     """Return what each label's score is made of: of a calibrated model, the members' mean. Raises
     NotExplainable where labels have no score of their own."""
     if decision["kind"] == "pairwise" and classes > 2:
         raise NotExplainable("compiled", "each two of its labels vote for one of them")
+    if decision["kind"] in ("members", "threshold"):
+        raise NotExplainable("compiled", REASONS[decision["kind"]])
     columns = [member["columns"] for member in decision.get("members", ())] or [(0, scores)]
     own = [_rows_of_labels(start, stop, classes) for start, stop in columns]
     return [[(row, sign / len(own)) for row, sign in mix] for mix in zip(*own, strict=True)]

@@ -10,7 +10,7 @@ from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
-from function.compiler.classifiers.fitted import FittedClassifier
+from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rounding
 from function.compiler.classifiers.registry import read_classifier
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
@@ -82,10 +82,17 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
 
 
 def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:
-    for value in classes:
+    """As originals' values.class_name, which takes 1.0 for 1."""
+    whole = [
+        int(value) if isinstance(value, float) and value.is_integer() else value
+        for value in classes
+    ]
+    for value in whole:
         if not isinstance(value, str | int):  # bool is an int
-            raise NotCompilable(f"the class {value!r} is a {type(value).__name__}, not str or int")
-    return tuple(map(str, classes))
+            raise NotCompilable(
+                f"the class {value!r} is a {type(value).__name__}; fit with str or int"
+            )
+    return tuple(map(str, whole))
 
 
 def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
@@ -138,12 +145,8 @@ def _spread_support(
 
 
 def _is_faithful(classifier: FittedClassifier) -> bool:
-    """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
-    probabilities divided by a sum that may be next to nothing."""
-    decision = classifier.decision
-    is_divided = decision["kind"] == "one_vs_rest" and len(classifier.classes) > 2
-    is_clipped = decision.get("link") == "clipped" and is_divided
-    return classifier.binarize is not None or bool(decision.get("faithful")) or is_clipped
+    is_magnified = magnifies_rounding(classifier.decision, len(classifier.classes))
+    return classifier.binarize is not None or is_magnified
 
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:

@@ -7,7 +7,13 @@ compiling never pays for scikit-learn modules that the model itself does not use
 from __future__ import annotations
 
 import sys
+from copy import copy
 from typing import Any
+
+THRESHOLDS = frozenset(
+    "sklearn.model_selection." + name
+    for name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
+)
 
 
 class NotCompilable(Exception):
@@ -48,6 +54,11 @@ def flatten(model: Any) -> list[Any]:
         if not hasattr(model, "best_estimator_"):
             raise NotCompilable(f"{describe(model)} keeps no refitted best estimator")
         return flatten(model.best_estimator_)
+    if name in THRESHOLDS and hasattr(model, "estimator_"):
+        *steps, last = flatten(model.estimator_)
+        outer = copy(model)
+        outer.estimator_ = last
+        return [*steps, outer]
     if model is None or (isinstance(model, str) and model == "passthrough"):
         return []
     if name == "sklearn.preprocessing.FunctionTransformer":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,3 +43,10 @@ def require_double(model: Any, numbers: Any) -> None:
     """Refuse what is not computed in double precision."""
     if numbers.dtype.name != "float64":
         raise NotCompilable(f"{describe(model)} computes in {numbers.dtype.name}")
+
+
+def magnifies_rounding(decision: Mapping[str, Any], classes: int) -> bool:
+    """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
+    probabilities divided by a sum that may be next to nothing."""
+    is_divided = decision["kind"] == "one_vs_rest" and classes > 2
+    return bool(decision.get("faithful")) or decision.get("link") == "clipped" and is_divided

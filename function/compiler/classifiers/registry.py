@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, linear, pairwise
+from function.compiler.classifiers import bayes, ensembles, linear, pairwise
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
-from function.compiler.sklearn_names import NotCompilable, describe, public_name
+from function.compiler.sklearn_names import THRESHOLDS, NotCompilable, describe, public_name
 
 READERS: Mapping[str, Read] = {**linear.READERS, **bayes.READERS, **pairwise.READERS}
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
@@ -18,6 +18,9 @@ OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
     "sklearn.multiclass.OneVsRestClassifier": read_one_vs_rest,
     "sklearn.multioutput.MultiOutputClassifier": read_multi_output,
     "sklearn.calibration.CalibratedClassifierCV": read_calibrated,
+    "sklearn.ensemble.BaggingClassifier": ensembles.read_bagging,
+    "sklearn.ensemble.VotingClassifier": ensembles.read_voting,
+    **dict.fromkeys(THRESHOLDS, ensembles.read_threshold),
 }
 """Made of other classifiers, which are read by the function given."""
 
