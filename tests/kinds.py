@@ -8,8 +8,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sklearn.decomposition import TruncatedSVD
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import (
+    CountVectorizer,
     HashingVectorizer,
     TfidfTransformer,
     TfidfVectorizer,
@@ -20,6 +23,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.multiclass import OneVsOneClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
 
 from tests.fitted_models import LABELS, TEXTS, VECTORIZERS, as_input
@@ -34,6 +38,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one-vs-one-svc": lambda: OneVsOneClassifier(LinearSVC(random_state=0)),
     "one-vs-one-logistic": lambda: OneVsOneClassifier(LogisticRegression()),
     "one-vs-one-sgd": lambda: OneVsOneClassifier(SGDClassifier(random_state=0)),
+    "dummy": DummyClassifier,
+    "dummy-most-frequent": lambda: DummyClassifier(strategy="most_frequent"),
+    "dummy-constant": lambda: DummyClassifier(strategy="constant", constant="positive"),
     "voting-soft": lambda: VotingClassifier(MEMBERS, voting="soft", weights=[1, 2.5]),
     "voting-soft-even": lambda: VotingClassifier(MEMBERS, voting="soft"),
     "voting-hard": lambda: VotingClassifier([*MEMBERS, ("svc", LinearSVC(random_state=0))]),
@@ -86,6 +93,29 @@ HASHED: dict[str, Callable[[], Any]] = {
         HashingVectorizer(n_features=500), VarianceThreshold(0.001)
     ),
 }
+SCALED: dict[str, Callable[[], Any]] = {
+    "scaled-most": lambda: make_pipeline(CountVectorizer(), MaxAbsScaler()),
+    "scaled-selected": lambda: make_pipeline(
+        TfidfVectorizer(), VarianceThreshold(1e-3), StandardScaler(with_mean=False)
+    ),
+    "scaled-in-a-union": lambda: FeatureUnion(
+        [
+            ("scaled", make_pipeline(TfidfVectorizer(), MaxAbsScaler())),
+            ("words", CountVectorizer()),
+        ],
+        transformer_weights={"scaled": 2.0},
+    ),
+    "normed": lambda: make_pipeline(CountVectorizer(), Normalizer()),
+    "normed-l1": lambda: make_pipeline(
+        CountVectorizer(), TfidfTransformer(norm=None), Normalizer("l1"), MaxAbsScaler()
+    ),
+    "svd": lambda: make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2)), TruncatedSVD(20, random_state=0)
+    ),
+    "svd-scaled": lambda: make_pipeline(
+        TfidfVectorizer(), TruncatedSVD(10, random_state=0), StandardScaler()
+    ),
+}
 USUAL: dict[str, Callable[[], Any]] = {
     "logistic": LogisticRegression,
     "linear-svc": lambda: LinearSVC(random_state=0),
@@ -110,6 +140,12 @@ CASES += [
     for on in HASHED
     for classes in (2, 3)
 ]
+CASES += [
+    Case(kind, on, classes)
+    for kind in ("logistic", "linear-svc")
+    for on in SCALED
+    for classes in (2, 3)
+]
 CASES += [Case(kind, on, 2) for kind in OF_TWO for on in ON]
 CASES += [Case("multinomial", "hashing-positive-tfidf", classes) for classes in (2, 3)]
 
@@ -123,7 +159,7 @@ def fit(case: Case) -> Pipeline:
         if case.classes == 3 or label != "neutral"
     ]
     texts, labels = [text for text, _ in chosen], [label for _, label in chosen]
-    vectorizer = {**VECTORIZERS, **HASHED}[case.vectorizer]()
+    vectorizer = {**VECTORIZERS, **HASHED, **SCALED}[case.vectorizer]()
     model = Pipeline(
         [("vectorizer", vectorizer), ("classifier", {**KINDS, **USUAL, **OF_TWO}[case.kind]())]
     )

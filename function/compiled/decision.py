@@ -10,6 +10,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
 | pairwise | one per two classes | SVC and NuSVC of a linear kernel, OneVsOneClassifier |
+| fixed | any | DummyClassifier |
 | members | those of every member | VotingClassifier, BaggingClassifier |
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
@@ -22,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import exp
 from typing import Any
 
+from function.compiled.numbers import is_number
 from function.compiled.probabilities import (
     Probabilities,
     clipped,
@@ -83,13 +85,15 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
         return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
+    if kind == "fixed":
+        return _fixed(names, spec["best"], spec["shares"])
     raise ValueError(f"unknown decision kind {kind!r}")
 
 
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
 
 
-_ANY = ("constant", "calibrated", "members", "threshold")
+_ANY = ("constant", "fixed", "calibrated", "members", "threshold")
 """Of any number of scores, as far as is known here."""
 
 
@@ -100,9 +104,18 @@ def _check_scores(kind: str, classes: int, scores: int) -> None:
     wanted = {**dict.fromkeys(_ANY, scores), "pairwise": pairs}.get(
         kind, 1 if is_of_second else classes
     )
-    is_alone = kind in ("constant", "multilabel") if classes == 1 else kind == "constant"
+    is_alone = kind in ("constant", "multilabel", "fixed") if classes == 1 else kind == "constant"
     if scores != wanted or is_alone != (classes == 1):
         raise ValueError(f"{scores} scores for {classes} classes, of a decision {kind!r}")
+
+
+def _fixed(names: tuple[str, ...], best: int, shares: Sequence[float]) -> Decide:
+    if type(best) is not int or not 0 <= best < len(names) or len(shares) != len(names):
+        raise ValueError(f"an answer of class {best!r}, of {len(names)}")
+    if not all(is_number(share) and 0.0 <= share <= 1.0 for share in shares):
+        raise ValueError("probabilities out of 0 to 1")
+    answer = Prediction(names[best], shares[best], tuple(shares))
+    return lambda scores, margin: answer
 
 
 def _winner(scores: Sequence[float], margin: float) -> int | None:

@@ -42,6 +42,7 @@ _EACH = {"logistic": ("sigmoid", logistic), "clipped": ("clipped", clipped)}
 
 
 REASONS = {
+    "fixed": "it answers the same whatever the text",
     "members": "its members decide by themselves, and what they decide is added up",
     "threshold": "a threshold decides, and not which label's score is higher",
 }
@@ -52,7 +53,7 @@ def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
     NotExplainable where labels have no score of their own."""
     if decision["kind"] == "pairwise" and classes > 2:
         raise NotExplainable("compiled", "each two of its labels vote for one of them")
-    if decision["kind"] in ("members", "threshold"):
+    if decision["kind"] in REASONS:
         raise NotExplainable("compiled", REASONS[decision["kind"]])
     columns = [member["columns"] for member in decision.get("members", ())] or [(0, scores)]
     own = [_rows_of_labels(start, stop, classes) for start, stop in columns]

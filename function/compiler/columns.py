@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from function.compiler.fitted import FittedVectorizer
+from function.compiler.fitted import FittedVectorizer, fitted
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 SELECTION = "sklearn.feature_selection."
+PREPROCESSING = "sklearn.preprocessing."
+SCALERS = {PREPROCESSING + "MaxAbsScaler", PREPROCESSING + "StandardScaler"}
 SELECTORS = {
     SELECTION + "GenericUnivariateSelect",
     SELECTION + "SelectFdr",
@@ -25,6 +27,10 @@ def apply(found: list[FittedVectorizer], step: Any) -> None:
     name = public_name(step)
     if name == "sklearn.feature_extraction.text.TfidfTransformer":
         apply_tfidf(found, step)
+    elif name in SCALERS:
+        _apply_scaling(found, step)
+    elif name == PREPROCESSING + "Normalizer":
+        _apply_norm(found, step)
     elif name in SELECTORS:
         _apply_selection(found, step.get_support().tolist())
     else:
@@ -53,6 +59,36 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
         )
     vectorizer.norm = step.norm
     vectorizer.is_weighted = True
+
+
+def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:
+    """Normalizer on values that are not normed yet: TfidfVectorizer's own norm."""
+    if len(found) != 1:
+        raise NotCompilable("Normalizer after a FeatureUnion, whose norm spans all its parts")
+    (vectorizer,) = found
+    if vectorizer.norm is not None:
+        raise NotCompilable(f"Normalizer on values of norm={vectorizer.norm!r}; one is enough")
+    if len(vectorizer.kept) != vectorizer.columns:
+        raise NotCompilable("Normalizer after feature selection; before it, it is compiled")
+    if vectorizer.scale != 1.0 or vectorizer.factors is not None:
+        raise NotCompilable("Normalizer on scaled values; a scaler after it is compiled")
+    if step.norm not in ("l1", "l2"):
+        raise NotCompilable(f"Normalizer(norm={step.norm!r}); 'l1' and 'l2' are compiled")
+    vectorizer.norm, vectorizer.is_weighted = step.norm, True
+
+
+def _apply_scaling(found: list[FittedVectorizer], step: Any) -> None:
+    """MaxAbsScaler, and StandardScaler without means: a factor for each column."""
+    if getattr(step, "clip", False):
+        raise NotCompilable(f"{describe(step)}(clip=True); clip=False is compiled")
+    if fitted(step, "scale_") is None:
+        return
+    factors = iter((1.0 / step.scale_).tolist())
+    for vectorizer in found:
+        own = vectorizer.factors or [1.0] * vectorizer.columns
+        for column in vectorizer.kept:
+            own[column] *= next(factors)
+        vectorizer.factors, vectorizer.is_weighted = own, True
 
 
 def _apply_selection(found: list[FittedVectorizer], mask: list[bool]) -> None:

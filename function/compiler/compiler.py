@@ -14,6 +14,7 @@ from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rou
 from function.compiler.classifiers.registry import read_classifier
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
+from function.compiler.folding import fold
 from function.compiler.hashing import pack_hashed
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable, flatten
@@ -58,11 +59,13 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     if not steps:
         raise NotCompilable("the model is empty")
     classifier = read_classifier(steps[-1])
-    vectorizers = read_vectorizers(steps[:-1])
+    vectorizers = read_vectorizers(fold(steps[:-1], classifier))
     columns = sum(len(vectorizer.kept) for vectorizer in vectorizers)
+    classifier.weights = classifier.weights or [[0.0] * columns]
     if any(len(weights) != columns for weights in classifier.weights):
         raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
     _settle_binarize(vectorizers, classifier)
+    _fold_factors(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
     packed = [*_join_weights(vectorizers, classifier)]
     try:
@@ -109,6 +112,22 @@ def _is_positive(vectorizer: FittedVectorizer) -> bool:
     if vectorizer.hashing is not None and vectorizer.hashing.alternate_sign:
         return False
     return vectorizer.scale > 0.0 and all(idf > 0.0 for idf in vectorizer.idf or ())
+
+
+def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
+    """Multiply the weights of columns that a scaler multiplies."""
+    if all(vectorizer.factors is None for vectorizer in vectorizers):
+        return
+    if classifier.binarize is not None or classifier.support is not None:
+        raise NotCompilable("a scaler before a classifier that is no sum of weights")
+    factors: list[float] = []
+    for vectorizer in vectorizers:
+        own = vectorizer.factors or [1.0] * vectorizer.columns
+        factors += [own[column] for column in vectorizer.kept]
+    classifier.weights = [
+        [weight * factor for weight, factor in zip(row, factors, strict=True)]
+        for row in classifier.weights
+    ]
 
 
 def _join_weights(

@@ -31,6 +31,8 @@ class FittedVectorizer:
     scale: float = 1.0
     is_weighted: bool = False
     """Whether a TF-IDF step has already been applied."""
+    factors: list[float] | None = None
+    """What a scaler multiplies each column with, in the end."""
     hashing: Hashing | None = None
     """Where terms are known by their hashes; there are no `terms` then."""
 

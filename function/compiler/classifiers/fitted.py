@@ -16,7 +16,7 @@ class FittedClassifier:
 
     classes: list[Any]
     weights: list[list[float]]
-    """One list per score, each with a weight per column."""
+    """One list per score, each with a weight per column; none where no text changes the score."""
     intercepts: list[float]
     decision: dict[str, Any]
     binarize: float | None = None

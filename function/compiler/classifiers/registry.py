@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, ensembles, linear, pairwise
+from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairwise
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
 from function.compiler.sklearn_names import THRESHOLDS, NotCompilable, describe, public_name
 
-READERS: Mapping[str, Read] = {**linear.READERS, **bayes.READERS, **pairwise.READERS}
+READERS: Mapping[str, Read] = {
+    **linear.READERS,
+    **bayes.READERS,
+    **pairwise.READERS,
+    **dummy.READERS,
+}
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
     "sklearn.multiclass.OneVsOneClassifier": pairwise.read_one_vs_one,
     "sklearn.multiclass.OneVsRestClassifier": read_one_vs_rest,
@@ -42,5 +47,5 @@ def _refuse_unusable(model: Any, found: FittedClassifier) -> None:
     values = [found.intercepts, *found.weights]
     if not all(is_number(value) for row in values for value in row):
         raise NotCompilable(f"{describe(model)} has weights that are infinite or not a number")
-    if len(found.classes) < 2 and found.decision["kind"] not in ("constant", "multilabel"):
+    if len(found.classes) < 2 and found.decision["kind"] not in ("constant", "multilabel", "fixed"):
         raise NotCompilable(f"{describe(model)} was fitted on a single class")
