@@ -520,7 +520,7 @@ REFUSED = {
         classifier=MultiOutputClassifier(MultinomialNB()), labels=MARKS
     ),
     "over Pipeline": calibrated_pipeline_inside,
-    "CalibratedClassifierCV with method 'temperature'": lambda: fitted_pipeline(
+    "with method='temperature'; 'sigmoid' and 'isotonic' are": lambda: fitted_pipeline(
         classifier=CalibratedClassifierCV(LinearSVC(), method="temperature", cv=2)
     ),
     "BernoulliNB has weights that are infinite": lambda: fitted_pipeline(

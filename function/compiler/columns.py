@@ -34,22 +34,36 @@ def apply(found: list[FittedVectorizer], step: Any) -> None:
     elif name in SELECTORS:
         _apply_selection(found, step.get_support().tolist())
     else:
-        raise NotCompilable(f"{describe(step)} between the vectorizer and the classifier")
+        raise NotCompilable(
+            f"{describe(step)} between the vectorizer and the classifier; TfidfTransformer, "
+            "feature "
+            "selection, MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are compiled "
+            "there"
+        )
 
 
 def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
     """Give the one vectorizer in `found` the weighting of a fitted TfidfTransformer."""
     if len(found) != 1:
-        raise NotCompilable("TfidfTransformer after a FeatureUnion, whose norm spans all its parts")
+        raise NotCompilable(
+            "TfidfTransformer after a FeatureUnion, whose norm spans all its parts; in each "
+            "part it is "
+            "compiled"
+        )
     vectorizer = found[0]
     if vectorizer.is_weighted or vectorizer.scale != 1.0:
-        raise NotCompilable("TfidfTransformer on values that are not plain counts")
+        raise NotCompilable(
+            "TfidfTransformer on values that are not plain counts; after a CountVectorizer, or a "
+            "HashingVectorizer(norm=None), it is compiled"
+        )
     if len(vectorizer.kept) != vectorizer.columns:
-        raise NotCompilable("TfidfTransformer after feature selection")
+        raise NotCompilable("TfidfTransformer after feature selection; before it, it is compiled")
     idf = getattr(step, "idf_", None)  # as transform: what was fitted counts, not use_idf
     if idf is not None:
         if idf.dtype.name != "float64":
-            raise NotCompilable(f"TfidfTransformer computes in {idf.dtype.name}")
+            raise NotCompilable(
+                f"TfidfTransformer computes in {idf.dtype.name}; fit with dtype=numpy.float64"
+            )
         vectorizer.idf = idf.tolist()
     vectorizer.sublinear = bool(step.sublinear_tf)
     if vectorizer.sublinear and vectorizer.hashing and vectorizer.hashing.alternate_sign:
@@ -64,7 +78,10 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
 def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:
     """Normalizer on values that are not normed yet: TfidfVectorizer's own norm."""
     if len(found) != 1:
-        raise NotCompilable("Normalizer after a FeatureUnion, whose norm spans all its parts")
+        raise NotCompilable(
+            "Normalizer after a FeatureUnion, whose norm spans all its parts; in each part it "
+            "is compiled"
+        )
     (vectorizer,) = found
     if vectorizer.norm is not None:
         raise NotCompilable(f"Normalizer on values of norm={vectorizer.norm!r}; one is enough")

@@ -119,7 +119,11 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     if all(vectorizer.factors is None for vectorizer in vectorizers):
         return
     if classifier.binarize is not None or classifier.support is not None:
-        raise NotCompilable("a scaler before a classifier that is no sum of weights")
+        raise NotCompilable(
+            "a scaler before a classifier that is no sum of weights (BernoulliNB with a "
+            "threshold, SVC); "
+            "LinearSVC and LogisticRegression are compiled there"
+        )
     factors: list[float] = []
     for vectorizer in vectorizers:
         own = vectorizer.factors or [1.0] * vectorizer.columns

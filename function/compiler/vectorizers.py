@@ -53,7 +53,10 @@ def _read_first(step: Any, name: str | None) -> list[FittedVectorizer]:
         return _read_union(step.transformer_list, step.transformer_weights)
     if name == "sklearn.compose.ColumnTransformer":
         return _read_columns(step)
-    raise NotCompilable(f"{describe(step)} where a text vectorizer was expected")
+    raise NotCompilable(
+        f"{describe(step)} where a text vectorizer was expected; CountVectorizer, TfidfVectorizer, "
+        "HashingVectorizer and a FeatureUnion or ColumnTransformer of them are compiled"
+    )
 
 
 def _read_union(
@@ -74,7 +77,11 @@ def _read_union(
 
 def _read_columns(step: Any) -> list[FittedVectorizer]:
     if not isinstance(step.remainder, str) or step.remainder != "drop":
-        raise NotCompilable("ColumnTransformer passes other columns on (remainder is not 'drop')")
+        raise NotCompilable(
+            "ColumnTransformer passes other columns on (remainder is not 'drop'); one text "
+            "column is "
+            "compiled"
+        )
     used = [
         (name, transformer, column)
         for name, transformer, column in fitted(step, "transformers_")
@@ -115,12 +122,16 @@ def _refuse_custom_parts(step: Any) -> None:
         if callable(getattr(step, part)):
             raise NotCompilable(f"{describe(step)} has a custom {part} function")
     if step.input != "content":
-        raise NotCompilable(f"{describe(step)} reads its texts from {step.input!r}")
+        raise NotCompilable(
+            f"{describe(step)} with input={step.input!r}; input='content' is compiled"
+        )
     import numpy as np
 
     dtype = np.dtype(step.dtype)
     if dtype.name not in EXACT_COUNTS:
-        raise NotCompilable(f"{describe(step)} computes in {dtype.name}")
+        raise NotCompilable(
+            f"{describe(step)} computes in {dtype.name}; fit with dtype=numpy.float64"
+        )
 
 
 def _read_analyzer(step: Any) -> AnalyzerSpec:

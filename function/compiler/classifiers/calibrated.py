@@ -20,7 +20,11 @@ def read_calibrated(model: Any, read: Read) -> FittedClassifier:
     found = FittedClassifier(classes_of(model), [], [], {"kind": "calibrated", "members": []})
     for member in members:
         if member.method not in ("sigmoid", "isotonic"):
-            raise NotCompilable(f"CalibratedClassifierCV with method {member.method!r}")
+            raise NotCompilable(
+                f"CalibratedClassifierCV with method={member.method!r}; 'sigmoid' and "
+                "'isotonic' are "
+                "compiled"
+            )
         base = _read_base(member, found.classes, read)
         start = len(found.weights)
         found.weights += base.weights
@@ -42,7 +46,11 @@ def _read_base(member: Any, classes: Sequence[Any], read: Read) -> FittedClassif
     if public_name(estimator) == "sklearn.frozen.FrozenEstimator":
         estimator = estimator.estimator
     if public_name(estimator) not in KNOWN_INSIDE:
-        raise NotCompilable(f"CalibratedClassifierCV over {describe(estimator)}")
+        raise NotCompilable(
+            f"CalibratedClassifierCV over {describe(estimator)}; over linear classifiers, "
+            "MultinomialNB "
+            "and ComplementNB, behind the vectorizer, it is compiled"
+        )
     base = read(estimator)
     if base.classes != list(classes):
         raise NotCompilable("CalibratedClassifierCV with a member that saw only some classes")

@@ -11,6 +11,7 @@ from function.compiler.classifiers.fitted import (
     Read,
     classes_of,
     magnifies_rounding,
+    over,
 )
 from function.compiler.sklearn_names import NotCompilable, describe
 
@@ -45,12 +46,16 @@ def read_threshold(model: Any, read: Read) -> FittedClassifier:
         raise NotCompilable(f"{describe(model)} is not fitted")
     found = read(inner)
     if found.decision["kind"] not in (*INSIDE, "members") or len(found.classes) != 2:
-        raise NotCompilable(f"{describe(model)} over {describe(inner)}")
+        raise over(model, inner, "linear classifiers and naive Bayes, of two classes")
     method, is_of_probability = model.response_method, hasattr(inner, "predict_proba")
     if method != "auto":
         is_of_probability = method == "predict_proba"
     if not is_of_probability and len(found.intercepts) != 1:
-        raise NotCompilable(f"{describe(model)} of another response than probabilities")
+        raise NotCompilable(
+            f"{describe(model)} with response_method={method!r} of {describe(inner)}; "
+            "'predict_proba' is "
+            "compiled"
+        )
     threshold = getattr(model, "best_threshold_", None)
     if threshold is None:
         threshold = model.threshold
@@ -118,7 +123,7 @@ class _Members:
 def _read_member(model: Any, part: Any, read: Read) -> FittedClassifier:
     found = read(part)
     if found.decision["kind"] not in INSIDE:
-        raise NotCompilable(f"{describe(model)} over {describe(part)}")
+        raise over(model, part, "linear classifiers and naive Bayes, on the same features")
     return found
 
 

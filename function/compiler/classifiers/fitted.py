@@ -39,10 +39,19 @@ def classes_of(model: Any) -> list[Any]:
     return values
 
 
+def over(model: Any, part: Any, known: str) -> NotCompilable:
+    """What a classifier made of another is refused with: there only the known are compiled."""
+    return NotCompilable(f"{describe(model)} over {describe(part)}; over {known} it is compiled")
+
+
 def require_double(model: Any, numbers: Any) -> None:
     """Refuse what is not computed in double precision."""
     if numbers.dtype.name != "float64":
-        raise NotCompilable(f"{describe(model)} computes in {numbers.dtype.name}")
+        raise NotCompilable(
+            f"{describe(model)} computes in {numbers.dtype.name}; fit with dtype=numpy.float64 "
+            "in the "
+            "vectorizer"
+        )
 
 
 def magnifies_rounding(decision: Mapping[str, Any], classes: int) -> bool:

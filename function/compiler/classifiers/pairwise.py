@@ -15,6 +15,7 @@ from function.compiler.classifiers.fitted import (
     FittedClassifier,
     Read,
     classes_of,
+    over,
     require_double,
 )
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
@@ -72,7 +73,7 @@ def read_one_vs_one(model: Any, read: Read) -> FittedClassifier:
     """Read a OneVsOneClassifier over linear models."""
     classes = classes_of(model)
     if any(public_name(part) not in linear.READERS for part in model.estimators_):
-        raise NotCompilable(f"{describe(model)} over {describe(model.estimators_[0])}")
+        raise over(model, model.estimators_[0], "linear classifiers")
     parts = [read(part) for part in model.estimators_]
     decision = {"kind": "pairwise", "zero": "first", "ties": "confidence", "platt": None}
     return FittedClassifier(

@@ -38,7 +38,11 @@ def read_classifier(model: Any) -> FittedClassifier:
     elif name in OVER_OTHERS:
         found = OVER_OTHERS[name](model, read_classifier)
     else:
-        raise NotCompilable(f"{describe(model)} is not a classifier the compiler knows")
+        raise NotCompilable(
+            f"{describe(model)} is not a classifier the compiler knows; LogisticRegression, "
+            "LinearSVC, "
+            "SGDClassifier, MultinomialNB and others in docs/compiled.md are"
+        )
     _refuse_unusable(model, found)
     return found
 

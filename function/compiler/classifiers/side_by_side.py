@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from function.compiler.classifiers import linear
-from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of
+from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 
@@ -56,5 +56,5 @@ def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClas
 
 def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
     if public_name(part) not in linear.READERS:
-        raise NotCompilable(f"{describe(model)} over {describe(part)}")
+        raise over(model, part, "linear classifiers")
     return read(part)

@@ -1,0 +1,117 @@
+"""Why a model is not compiled: which step, which parameter, and the nearest that would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, chi2
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer, StandardScaler
+from sklearn.svm import SVC
+
+from function.compiler.compiler import NotCompilable, translate
+from tests.fitted_models import fitted_pipeline
+
+Make = Callable[[], Any]
+
+
+def after(*steps: Any, first: Any = None) -> Make:
+    return lambda: fitted_pipeline(make_pipeline(first or TfidfVectorizer(), *steps))
+
+
+def behind(classifier: Any, *steps: Any) -> Make:
+    vectorizer = make_pipeline(CountVectorizer(), *steps) if steps else CountVectorizer()
+    return lambda: fitted_pipeline(vectorizer, classifier)
+
+
+REASONS: list[tuple[Make, str]] = [
+    (
+        behind(MLPClassifier((2,), max_iter=2, random_state=0)),
+        "MLPClassifier is not a classifier the compiler knows; LogisticRegression, LinearSVC, "
+        "SGDClassifier, MultinomialNB and others in docs/compiled.md are",
+    ),
+    (behind(SVC()), "SVC with kernel='rbf'; kernel='linear' is compiled, and LinearSVC"),
+    (
+        behind(DummyClassifier(strategy="uniform")),
+        "DummyClassifier with strategy='uniform', which is random; 'most_frequent', 'prior' and "
+        "'constant' are compiled",
+    ),
+    (
+        behind(OneVsRestClassifier(MultinomialNB())),
+        "OneVsRestClassifier over MultinomialNB; over linear classifiers it is compiled",
+    ),
+    (
+        behind(VotingClassifier([("svc", SVC(kernel="linear"))])),
+        "VotingClassifier over SVC; over linear classifiers and naive Bayes, on the same features "
+        "it is compiled",
+    ),
+    (
+        lambda: fitted_pipeline(TfidfVectorizer(dtype=np.float32)),
+        "LogisticRegression computes in float32; fit with dtype=numpy.float64 in the vectorizer",
+    ),
+    (
+        after(Binarizer()),
+        "Binarizer between the vectorizer and the classifier; TfidfTransformer, feature selection, "
+        "MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are compiled there",
+    ),
+    (
+        after(TruncatedSVD(5), Normalizer()),
+        "Normalizer after TruncatedSVD; without it, or with a StandardScaler there, the two are "
+        "compiled",
+    ),
+    (after(Normalizer()), "Normalizer on values of norm='l2'; one is enough"),
+    (
+        after(Normalizer("max"), first=CountVectorizer()),
+        "Normalizer(norm='max'); 'l1' and 'l2' are compiled",
+    ),
+    (
+        after(SelectKBest(chi2, k=20), Normalizer(), first=CountVectorizer()),
+        "Normalizer after feature selection; before it, it is compiled",
+    ),
+    (
+        after(SelectKBest(chi2, k=20), TfidfTransformer(), first=CountVectorizer()),
+        "TfidfTransformer after feature selection; before it, it is compiled",
+    ),
+    (
+        after(MaxAbsScaler(), Normalizer(), first=CountVectorizer()),
+        "Normalizer on scaled values; a scaler after it is compiled",
+    ),
+    (
+        after(
+            Normalizer(), first=FeatureUnion([("a", CountVectorizer()), ("b", CountVectorizer())])
+        ),
+        "Normalizer after a FeatureUnion, whose norm spans all its parts; in each part it is "
+        "compiled",
+    ),
+    (
+        after(TfidfTransformer()),
+        "TfidfTransformer on values that are not plain counts; after a CountVectorizer, or a "
+        "HashingVectorizer(norm=None), it is compiled",
+    ),
+    (
+        behind(BernoulliNB(binarize=0.5), StandardScaler(with_mean=False)),
+        "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
+        "SVC); LinearSVC and LogisticRegression are compiled there",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), REASONS, ids=[reason[:40] for _, reason in REASONS])
+@pytest.mark.filterwarnings("ignore:Only .* 'dtype' should be used:UserWarning")
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_reason_names_the_step_the_parameter_and_what_would_be_compiled(
+    make: Make, reason: str
+) -> None:
+    with pytest.raises(NotCompilable) as caught:
+        translate(make())
+    assert str(caught.value) == reason
