@@ -404,7 +404,7 @@ def table_pipeline(*parts, **options):
 
 
 def calibrated_pipeline_inside():
-    inside = make_pipeline(TfidfVectorizer(), LinearSVC())
+    inside = make_pipeline(TfidfVectorizer(), BernoulliNB())
     return CalibratedClassifierCV(inside, cv=2).fit(TEXTS, LABELS)
 
 
@@ -519,7 +519,7 @@ REFUSED = {
     "MultiOutputClassifier over MultinomialNB": lambda: fitted_pipeline(
         classifier=MultiOutputClassifier(MultinomialNB()), labels=MARKS
     ),
-    "over Pipeline": calibrated_pipeline_inside,
+    "CalibratedClassifierCV over BernoulliNB; over": calibrated_pipeline_inside,
     "with method='temperature'; 'sigmoid' and 'isotonic' are": lambda: fitted_pipeline(
         classifier=CalibratedClassifierCV(LinearSVC(), method="temperature", cv=2)
     ),

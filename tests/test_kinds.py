@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier
-from sklearn.multiclass import OneVsOneClassifier
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
@@ -23,6 +26,8 @@ from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare
 from function.errors import NotExplainable
+from function.model.sources import answers_of
+from function.originals.predictors import SklearnPredictor
 from tests.fitted_models import LABELS, TEXTS, fitted_pipeline, original, texts_for
 from tests.kinds import CASES, Case, fit, hashable
 
@@ -110,6 +115,53 @@ def test_a_threshold_on_a_whole_pipeline_is_compiled() -> None:
     model = FixedThresholdClassifier(inside, threshold=0.4).fit(texts, labels)
     predictor, _ = compile_model(model, original(model))
     assert compare(predictor, original(model), texts_for(SEED, 100)).problem is None
+
+
+WHOLE: dict[str, Callable[[], Any]] = {
+    "calibrated": lambda: CalibratedClassifierCV(words(LinearSVC(random_state=0)), cv=3),
+    "calibrated-together": lambda: CalibratedClassifierCV(
+        words(MultinomialNB()), cv=3, method="isotonic", ensemble=False
+    ),
+    "calibrated-search": lambda: CalibratedClassifierCV(
+        GridSearchCV(words(LogisticRegression()), {"logisticregression__C": [1, 10]}, cv=2), cv=2
+    ),
+    "calibrated-reduced": lambda: CalibratedClassifierCV(
+        make_pipeline(TfidfVectorizer(), TruncatedSVD(8, random_state=0), LogisticRegression()),
+        cv=2,
+    ),
+    "one-vs-rest": lambda: OneVsRestClassifier(words(LinearSVC(random_state=0))),
+    "one-vs-rest-logistic": lambda: OneVsRestClassifier(words(LogisticRegression())),
+    "voting": lambda: VotingClassifier(
+        [("words", words(LogisticRegression())), ("characters", characters(LinearSVC()))]
+    ),
+    "voting-soft": lambda: VotingClassifier(
+        [("words", words(LogisticRegression())), ("characters", characters(MultinomialNB()))],
+        voting="soft",
+        weights=[2, 1],
+    ),
+    "one-search": lambda: GridSearchCV(
+        VotingClassifier([("words", words(LogisticRegression()))]), {"voting": ["soft"]}, cv=2
+    ),
+}
+
+
+def words(classifier: Any) -> Any:
+    return make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), classifier)
+
+
+def characters(classifier: Any) -> Any:
+    return make_pipeline(TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 3)), classifier)
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_classifiers_over_whole_pipelines_are_compiled(kind: str, tmp_path: Path) -> None:
+    model = WHOLE[kind]().fit(TEXTS, LABELS)
+    predictor, _ = compile_model(model, answers_of(SklearnPredictor(model, {})))
+    save(tmp_path / "model", predictor, {})
+    texts = texts_for(SEED, 150)
+    for served in (predictor, load(tmp_path / "model")[0]):
+        found = compare(served, original(model), texts)
+        assert found.problem is None, found
 
 
 REFUSED: dict[str, Callable[[], Any]] = {

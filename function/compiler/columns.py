@@ -36,9 +36,8 @@ def apply(found: list[FittedVectorizer], step: Any) -> None:
     else:
         raise NotCompilable(
             f"{describe(step)} between the vectorizer and the classifier; TfidfTransformer, "
-            "feature "
-            "selection, MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are compiled "
-            "there"
+            "feature selection, MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are "
+            "compiled there"
         )
 
 
@@ -47,8 +46,7 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
     if len(found) != 1:
         raise NotCompilable(
             "TfidfTransformer after a FeatureUnion, whose norm spans all its parts; in each "
-            "part it is "
-            "compiled"
+            "part it is compiled"
         )
     vectorizer = found[0]
     if vectorizer.is_weighted or vectorizer.scale != 1.0:

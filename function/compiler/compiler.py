@@ -11,14 +11,12 @@ from function.compiled.names import rename
 from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rounding
-from function.compiler.classifiers.registry import read_classifier
+from function.compiler.classifiers.registry import read_model
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
-from function.compiler.folding import fold
 from function.compiler.hashing import pack_hashed
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
-from function.compiler.sklearn_names import NotCompilable, flatten
-from function.compiler.vectorizers import read_vectorizers
+from function.compiler.sklearn_names import NotCompilable
 from function.compiler.verify import Agreement, Original, compare, probe_texts
 
 __all__ = ["NotCompilable", "check", "compile_model", "translate"]
@@ -55,15 +53,10 @@ def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearP
     `model` itself is mended where it was fitted by a version that meant something else (eras.py).
     """
     restore(model)
-    steps = flatten(model)
-    if not steps:
-        raise NotCompilable("the model is empty")
-    classifier = read_classifier(steps[-1])
-    vectorizers = read_vectorizers(fold(steps[:-1], classifier))
-    columns = sum(len(vectorizer.kept) for vectorizer in vectorizers)
-    classifier.weights = classifier.weights or [[0.0] * columns]
-    if any(len(weights) != columns for weights in classifier.weights):
-        raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
+    classifier = read_model(model)
+    vectorizers = classifier.vectorizers
+    if not vectorizers:
+        raise NotCompilable("the model has no text vectorizer")
     _settle_binarize(vectorizers, classifier)
     _fold_factors(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
@@ -121,8 +114,7 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     if classifier.binarize is not None or classifier.support is not None:
         raise NotCompilable(
             "a scaler before a classifier that is no sum of weights (BernoulliNB with a "
-            "threshold, SVC); "
-            "LinearSVC and LogisticRegression are compiled there"
+            "threshold, SVC); LinearSVC and LogisticRegression are compiled there"
         )
     factors: list[float] = []
     for vectorizer in vectorizers:

@@ -79,8 +79,7 @@ def _read_columns(step: Any) -> list[FittedVectorizer]:
     if not isinstance(step.remainder, str) or step.remainder != "drop":
         raise NotCompilable(
             "ColumnTransformer passes other columns on (remainder is not 'drop'); one text "
-            "column is "
-            "compiled"
+            "column is compiled"
         )
     used = [
         (name, transformer, column)

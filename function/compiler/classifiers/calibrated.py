@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from function.compiler.classifiers import bayes, linear
-from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of
-from function.compiler.sklearn_names import NotCompilable, describe, public_name
+from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
+from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 KNOWN_INSIDE = {*linear.READERS, *bayes.READERS} - {bayes.BAYES + "BernoulliNB"}
 
@@ -22,13 +22,11 @@ def read_calibrated(model: Any, read: Read) -> FittedClassifier:
         if member.method not in ("sigmoid", "isotonic"):
             raise NotCompilable(
                 f"CalibratedClassifierCV with method={member.method!r}; 'sigmoid' and "
-                "'isotonic' are "
-                "compiled"
+                "'isotonic' are compiled"
             )
-        base = _read_base(member, found.classes, read)
+        base = _read_base(model, member, found.classes, read)
         start = len(found.weights)
-        found.weights += base.weights
-        found.intercepts += base.intercepts
+        found.append(base)
         found.decision["members"].append(
             {
                 "columns": [start, len(found.weights)],
@@ -41,16 +39,13 @@ def read_calibrated(model: Any, read: Read) -> FittedClassifier:
     return found
 
 
-def _read_base(member: Any, classes: Sequence[Any], read: Read) -> FittedClassifier:
+def _read_base(member_of: Any, member: Any, classes: Sequence[Any], read: Read) -> FittedClassifier:
     estimator = member.estimator
     if public_name(estimator) == "sklearn.frozen.FrozenEstimator":
         estimator = estimator.estimator
-    if public_name(estimator) not in KNOWN_INSIDE:
-        raise NotCompilable(
-            f"CalibratedClassifierCV over {describe(estimator)}; over linear classifiers, "
-            "MultinomialNB "
-            "and ComplementNB, behind the vectorizer, it is compiled"
-        )
+    last = flatten(estimator)[-1]
+    if public_name(last) not in KNOWN_INSIDE:
+        raise over(member_of, last, "linear classifiers, MultinomialNB and ComplementNB")
     base = read(estimator)
     if base.classes != list(classes):
         raise NotCompilable("CalibratedClassifierCV with a member that saw only some classes")

@@ -53,8 +53,7 @@ def read_threshold(model: Any, read: Read) -> FittedClassifier:
     if not is_of_probability and len(found.intercepts) != 1:
         raise NotCompilable(
             f"{describe(model)} with response_method={method!r} of {describe(inner)}; "
-            "'predict_proba' is "
-            "compiled"
+            "'predict_proba' is compiled"
         )
     threshold = getattr(model, "best_threshold_", None)
     if threshold is None:
@@ -94,8 +93,7 @@ class _Members:
         found, start = self._found, len(self._found.weights)
         if not votes and member.decision["kind"] == "labels":
             raise NotCompilable(f"{describe(self._model)} over a member without probabilities")
-        found.weights += member.weights
-        found.intercepts += member.intercepts
+        found.append(member)
         self._binarize.append(member.binarize)
         found.decision["members"].append(
             {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from function.compiled.support import SupportVectors
+from function.compiler.fitted import FittedVectorizer
 from function.compiler.sklearn_names import NotCompilable, describe
 
 
@@ -22,6 +23,24 @@ class FittedClassifier:
     binarize: float | None = None
     support: SupportVectors | None = None
     """By the columns that reach the classifier."""
+    vectorizers: list[FittedVectorizer] | None = None
+    """What makes these columns of a text, where the classifier was read together with that."""
+
+    @property
+    def columns(self) -> int:
+        """How many there are of the vectorizers that it was read with."""
+        return sum(len(vectorizer.kept) for vectorizer in self.vectorizers or ())
+
+    def append(self, part: FittedClassifier) -> None:
+        """Add another's scores after these: on the same columns, or on its own after these."""
+        own, more = self.columns, part.columns
+        if self.intercepts and (own > 0) != (more > 0):
+            raise NotCompilable("some members have a vectorizer of their own, and others have not")
+        self.weights = [row + [0.0] * more for row in self.weights]
+        self.weights += [[0.0] * own + row for row in part.weights]
+        self.intercepts += part.intercepts
+        if part.vectorizers is not None:
+            self.vectorizers = [*(self.vectorizers or ()), *part.vectorizers]
 
 
 Read = Callable[[Any], FittedClassifier]
@@ -49,8 +68,7 @@ def require_double(model: Any, numbers: Any) -> None:
     if numbers.dtype.name != "float64":
         raise NotCompilable(
             f"{describe(model)} computes in {numbers.dtype.name}; fit with dtype=numpy.float64 "
-            "in the "
-            "vectorizer"
+            "in the vectorizer"
         )
 
 

@@ -18,7 +18,7 @@ from function.compiler.classifiers.fitted import (
     over,
     require_double,
 )
-from function.compiler.sklearn_names import NotCompilable, describe, public_name
+from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 
 def _read_support_vectors(model: Any) -> FittedClassifier:
@@ -72,16 +72,14 @@ def _platt(model: Any) -> list[list[float]] | None:
 def read_one_vs_one(model: Any, read: Read) -> FittedClassifier:
     """Read a OneVsOneClassifier over linear models."""
     classes = classes_of(model)
-    if any(public_name(part) not in linear.READERS for part in model.estimators_):
-        raise over(model, model.estimators_[0], "linear classifiers")
-    parts = [read(part) for part in model.estimators_]
     decision = {"kind": "pairwise", "zero": "first", "ties": "confidence", "platt": None}
-    return FittedClassifier(
-        classes,
-        [part.weights[0] for part in parts],
-        [part.intercepts[0] for part in parts],
-        decision,
-    )
+    found = FittedClassifier(classes, [], [], decision)
+    for part in model.estimators_:
+        last = flatten(part)[-1]
+        if public_name(last) not in linear.READERS:
+            raise over(model, last, "linear classifiers")
+        found.append(read(part))
+    return found
 
 
 READERS: Mapping[str, Read] = {

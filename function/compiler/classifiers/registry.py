@@ -10,7 +10,15 @@ from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairw
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
-from function.compiler.sklearn_names import THRESHOLDS, NotCompilable, describe, public_name
+from function.compiler.folding import fold
+from function.compiler.sklearn_names import (
+    THRESHOLDS,
+    NotCompilable,
+    describe,
+    flatten,
+    public_name,
+)
+from function.compiler.vectorizers import read_vectorizers
 
 READERS: Mapping[str, Read] = {
     **linear.READERS,
@@ -30,18 +38,37 @@ OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
 """Made of other classifiers, which are read by the function given."""
 
 
+def read_model(model: Any) -> FittedClassifier:
+    """Return what a classifier computes, together with its vectorizers where it is a pipeline, or
+    is made of pipelines. Raises NotCompilable as read_classifier."""
+    steps = flatten(model)
+    if not steps:
+        raise NotCompilable("the model is empty")
+    found = read_classifier(steps[-1])
+    if len(steps) == 1:
+        return found
+    if found.vectorizers is not None:
+        raise NotCompilable(f"{describe(steps[-1])} over pipelines, behind other steps")
+    found.vectorizers = read_vectorizers(fold(steps[:-1], found))
+    found.weights = found.weights or [[0.0] * found.columns]
+    if any(len(row) != found.columns for row in found.weights):
+        raise NotCompilable(
+            f"the classifier was fitted on other columns than these {found.columns}"
+        )
+    return found
+
+
 def read_classifier(model: Any) -> FittedClassifier:
     """Return what `model` computes. Raises NotCompilable naming what it cannot carry over."""
     name = public_name(model) or ""
     if name in READERS:
         found = READERS[name](model)
     elif name in OVER_OTHERS:
-        found = OVER_OTHERS[name](model, read_classifier)
+        found = OVER_OTHERS[name](model, read_model)
     else:
         raise NotCompilable(
             f"{describe(model)} is not a classifier the compiler knows; LogisticRegression, "
-            "LinearSVC, "
-            "SGDClassifier, MultinomialNB and others in docs/compiled.md are"
+            "LinearSVC, SGDClassifier, MultinomialNB and others in docs/compiled.md are"
         )
     _refuse_unusable(model, found)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 from function.compiler.classifiers import linear
 from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
-from function.compiler.sklearn_names import NotCompilable, describe, public_name
+from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 
 def read_one_vs_rest(model: Any, read: Read) -> FittedClassifier:
@@ -46,15 +46,14 @@ def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClas
     decision = dict(parts[0].decision)
     if any(part.decision != decision for part in parts):
         raise NotCompilable(f"{describe(model)} mixes classifiers")
-    return FittedClassifier(
-        classes,
-        [part.weights[0] for part in parts],
-        [part.intercepts[0] for part in parts],
-        decision,
-    )
+    found = FittedClassifier(classes, [], [], decision)
+    for part in parts:
+        found.append(part)
+    return found
 
 
 def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
-    if public_name(part) not in linear.READERS:
-        raise over(model, part, "linear classifiers")
+    last = flatten(part)[-1]
+    if public_name(last) not in linear.READERS:
+        raise over(model, last, "linear classifiers")
     return read(part)
