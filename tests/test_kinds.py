@@ -162,6 +162,10 @@ def test_classifiers_over_whole_pipelines_are_compiled(kind: str, tmp_path: Path
     for served in (predictor, load(tmp_path / "model")[0]):
         found = compare(served, original(model), texts)
         assert found.problem is None, found
+    if predictor.decision["kind"] not in links.REASONS:
+        explained = predictor.explain(TEXTS[0], predictor.predict(TEXTS[:1])[0])
+        total = explained.intercept + sum(term.contribution for term in explained.terms)
+        assert total == pytest.approx(explained.score, abs=1e-9)
 
 
 REFUSED: dict[str, Callable[[], Any]] = {

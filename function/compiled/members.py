@@ -1,6 +1,8 @@
 """Decisions made of others: VotingClassifier, BaggingClassifier, and a threshold on one.
 
-A member has its own slice of the scores, and a decision of its own about them.
+A member has its own slice of the scores, and a decision of its own about them. Probabilities of
+several that add up to a tie exactly are scikit-learn's to no more than its machine's: which is
+greater then depends on how numpy's exp rounds there.
 """
 
 from __future__ import annotations

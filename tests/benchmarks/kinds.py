@@ -19,11 +19,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from function.compiled import native
 from function.compiler.compiler import translate
@@ -70,6 +72,15 @@ def _one_vs_rest() -> Any:
     return SGDClassifier(loss="log_loss", max_iter=5, tol=None, random_state=0)
 
 
+def _svc() -> Any:
+    return SVC(kernel="linear", max_iter=300, random_state=0, probability=True)
+
+
+def _voting() -> Any:
+    members = [("logistic", LogisticRegression()), ("bayes", MultinomialNB())]
+    return VotingClassifier(members, voting="soft")
+
+
 _pairs = _tfidf(ngram_range=(1, 2))
 KINDS = [
     Kind("words and pairs", _pairs),
@@ -99,6 +110,11 @@ KINDS = [
     Kind("softmax of 100", _pairs, _few_steps, 100),
     Kind("one-vs-rest of 100", _pairs, _one_vs_rest, 100),
     Kind("MultinomialNB of 100", _pairs, MultinomialNB, 100),
+    Kind("SVC, linear, probability", _pairs, _svc),
+    Kind("hashed words", HashingVectorizer, _one_vs_rest),
+    Kind("hashed words and pairs", lambda: HashingVectorizer(ngram_range=(1, 2)), _one_vs_rest),
+    Kind("voting, soft", _pairs, _voting),
+    Kind("TruncatedSVD to 100", lambda: make_pipeline(_pairs(), TruncatedSVD(100))),
 ]
 
 
