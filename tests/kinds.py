@@ -20,8 +20,8 @@ from sklearn.feature_extraction.text import (
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.multiclass import OneVsOneClassifier
-from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
@@ -38,6 +38,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one-vs-one-svc": lambda: OneVsOneClassifier(LinearSVC(random_state=0)),
     "one-vs-one-logistic": lambda: OneVsOneClassifier(LogisticRegression()),
     "one-vs-one-sgd": lambda: OneVsOneClassifier(SGDClassifier(random_state=0)),
+    "one-vs-rest-bayes": lambda: OneVsRestClassifier(MultinomialNB(alpha=0.01)),
+    "one-vs-rest-complement": lambda: OneVsRestClassifier(ComplementNB()),
+    "one-vs-rest-bernoulli": lambda: OneVsRestClassifier(BernoulliNB()),
     "dummy": DummyClassifier,
     "dummy-most-frequent": lambda: DummyClassifier(strategy="most_frequent"),
     "dummy-constant": lambda: DummyClassifier(strategy="constant", constant="positive"),

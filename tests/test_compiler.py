@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import (
     CountVectorizer,
@@ -441,6 +442,9 @@ MULTILABEL = {
     "ridge": RidgeClassifier(),
     "ridge-cv": RidgeClassifierCV(),
     "multi-output": MultiOutputClassifier(LogisticRegression()),
+    "one-vs-rest-bayes": OneVsRestClassifier(MultinomialNB()),
+    "one-vs-rest-bernoulli": OneVsRestClassifier(BernoulliNB(binarize=0.2)),
+    "multi-output-bayes": MultiOutputClassifier(MultinomialNB()),
     "multi-output-svc": MultiOutputClassifier(LinearSVC()),
 }
 
@@ -507,17 +511,14 @@ REFUSED = {
     "not plain counts": lambda: fitted_pipeline(
         make_pipeline(TfidfVectorizer(), TfidfTransformer())
     ),
-    "OneVsRestClassifier over MultinomialNB": lambda: fitted_pipeline(
-        classifier=OneVsRestClassifier(MultinomialNB())
-    ),
     "MultiOutputClassifier has targets of other values": lambda: fitted_pipeline(
         classifier=MultiOutputClassifier(LogisticRegression()), labels=MARKS + 1
     ),
     "OneVsRestClassifier over _ConstantPredictor": lambda: fitted_pipeline(
         classifier=OneVsRestClassifier(LogisticRegression()), labels=MARKS * [1, 1, 0]
     ),
-    "MultiOutputClassifier over MultinomialNB": lambda: fitted_pipeline(
-        classifier=MultiOutputClassifier(MultinomialNB()), labels=MARKS
+    "MultiOutputClassifier over DummyClassifier": lambda: fitted_pipeline(
+        classifier=MultiOutputClassifier(DummyClassifier()), labels=MARKS
     ),
     "CalibratedClassifierCV over BernoulliNB; over": calibrated_pipeline_inside,
     "with method='temperature'; 'sigmoid' and 'isotonic' are": lambda: fitted_pipeline(

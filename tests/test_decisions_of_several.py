@@ -27,6 +27,7 @@ THRESHOLD = {
 }
 PAIRS = {"kind": "pairwise", "zero": "second", "ties": "first", "platt": [[-1.0], [0.0]]}
 FIXED = {"kind": "fixed", "best": 1, "shares": [0.25, 0.75]}
+APART = {"kind": "bayes_apart", "by": "probability", "multilabel": True}
 NAMES = ("no", "yes")
 
 
@@ -70,6 +71,9 @@ def test_each_decides_two_classes(spec: Any) -> None:
         {**PAIRS, "platt": [[-1.0], [None]]},
         {**PAIRS, "zero": "third"},
         {**PAIRS, "ties": "last"},
+        APART,
+        {**APART, "multilabel": 1},
+        {**APART, "multilabel": False, "by": "other"},
         {**FIXED, "best": 2},
         {**FIXED, "shares": [1.0]},
         {**FIXED, "shares": [0.5, 1.5]},

@@ -10,6 +10,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | one_vs_rest | 1, or one per class | _predict_proba_lr, SGDClassifier, OneVsRestClassifier |
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
 | pairwise | one per two classes | SVC and NuSVC of a linear kernel, OneVsOneClassifier |
+| bayes_apart | two per label | OneVsRestClassifier, MultiOutputClassifier over naive Bayes |
 | fixed | any | DummyClassifier |
 | members | those of every member | VotingClassifier, BaggingClassifier |
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
@@ -85,15 +86,24 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
         return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
+    if kind == "bayes_apart":
+        from function.compiled.bayes_apart import build_bayes_apart
+
+        return build_bayes_apart(spec, names, scores)
     if kind == "fixed":
         return _fixed(names, spec["best"], spec["shares"])
     raise ValueError(f"unknown decision kind {kind!r}")
 
 
+def is_multilabel(spec: DecisionSpec) -> bool:
+    """Whether the decision gives any number of labels."""
+    return spec["kind"] == "multilabel" or bool(spec.get("multilabel"))
+
+
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
 
 
-_ANY = ("constant", "fixed", "calibrated", "members", "threshold")
+_ANY = ("bayes_apart", "constant", "fixed", "calibrated", "members", "threshold")
 """Of any number of scores, as far as is known here."""
 
 

@@ -15,7 +15,7 @@ from operator import add
 from typing import TYPE_CHECKING, Any
 
 from function.compiled.answers import Answers, Settle, build_answers
-from function.compiled.decision import build_decision
+from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import add_up, build_features
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
@@ -57,7 +57,7 @@ class LinearPredictor:
         self.vectorizers = tuple(vectorizers)
         self.intercepts = tuple(intercepts)
         self.decision = dict(decision)
-        self.multilabel = self.decision.get("kind") == "multilabel"
+        self.multilabel = is_multilabel(decision)
         self.binarize = binarize
         self.support = support
         self._decide = build_decision(decision, labels, len(self.intercepts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -23,7 +24,7 @@ class FittedVectorizer:
     analyzer: AnalyzerSpec
     terms: list[str]
     binary: bool
-    kept: list[int] = field(default_factory=list)
+    kept: Sequence[int] = field(default_factory=list)
     """The columns that reach the classifier, in order; all of them unless features are selected."""
     idf: list[float] | None = None
     sublinear: bool = False

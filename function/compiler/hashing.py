@@ -22,7 +22,7 @@ def read_hashing(step: Any, fitted: FittedVectorizer) -> FittedVectorizer:
         )
     has_signs = bool(step.alternate_sign) and not fitted.binary  # binary takes all for 1
     fitted.hashing = Hashing(features, has_signs)
-    fitted.kept = [*range(features)]
+    fitted.kept = range(features)
     fitted.norm, fitted.is_weighted = step.norm, step.norm is not None
     return fitted
 

@@ -1,11 +1,11 @@
-"""Binary linear classifiers side by side: one versus the rest, and several labels."""
+"""Binary classifiers side by side: one versus the rest, and several labels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from function.compiler.classifiers import linear
+from function.compiler.classifiers import bayes, linear
 from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
@@ -15,6 +15,8 @@ def read_one_vs_rest(model: Any, read: Read) -> FittedClassifier:
     if getattr(model, "label_binarizer_", None) is None:
         raise NotCompilable(f"{describe(model)} is not fitted")
     found = _read_side_by_side(model, classes_of(model), read)
+    if found.decision["kind"] == "naive_bayes":
+        return _bayes_apart(found, by="probability", multilabel=model.multilabel_)
     if model.multilabel_:
         found.decision = _each_alone(found.decision)
     elif found.decision["kind"] == "one_vs_rest":
@@ -31,7 +33,14 @@ def read_multi_output(model: Any, read: Read) -> FittedClassifier:
     if any(list(part.classes_) != [0, 1] for part in model.estimators_):
         raise NotCompilable(f"{describe(model)} has targets of other values than 0 and 1")
     found = _read_side_by_side(model, [*range(len(model.estimators_))], read)
+    if found.decision["kind"] == "naive_bayes":
+        return _bayes_apart(found, by="likelihood", multilabel=True)
     found.decision = _each_alone(found.decision)
+    return found
+
+
+def _bayes_apart(found: FittedClassifier, *, by: str, multilabel: bool) -> FittedClassifier:
+    found.decision = {"kind": "bayes_apart", "by": by, "multilabel": bool(multilabel)}
     return found
 
 
@@ -41,12 +50,14 @@ def _each_alone(decision: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClassifier:
-    """Read the binary linear models that a model has for its classes, which must be alike."""
+    """Read the binary models that a model has for its classes, which must be alike."""
     parts = [_read_binary_part(model, part, read) for part in model.estimators_]
     decision = dict(parts[0].decision)
     if any(part.decision != decision for part in parts):
         raise NotCompilable(f"{describe(model)} mixes classifiers")
-    found = FittedClassifier(classes, [], [], decision)
+    if any(part.binarize != parts[0].binarize for part in parts):
+        raise NotCompilable(f"{describe(model)} over some that binarize otherwise")
+    found = FittedClassifier(classes, [], [], decision, parts[0].binarize)
     for part in parts:
         found.append(part)
     return found
@@ -54,6 +65,6 @@ def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClas
 
 def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
     last = flatten(part)[-1]
-    if public_name(last) not in linear.READERS:
-        raise over(model, last, "linear classifiers")
+    if public_name(last) not in {*linear.READERS, *bayes.READERS}:
+        raise over(model, last, "linear classifiers and naive Bayes")
     return read(part)
