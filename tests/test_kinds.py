@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sklearn.svm import SVC, LinearSVC
 
 from function.compiled import links
 from function.compiled.artifact import load
+from function.compiled.files import CompiledModelError
 from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare
@@ -30,6 +32,7 @@ from function.model.sources import answers_of
 from function.originals.predictors import SklearnPredictor
 from tests.fitted_models import LABELS, TEXTS, fitted_pipeline, original, texts_for
 from tests.kinds import CASES, Case, fit, hashable
+from tests.test_artifact import resum
 
 pytestmark = [
     pytest.mark.usefixtures("way"),
@@ -179,6 +182,40 @@ def test_what_is_not_covered_is_refused_with_the_reason(reason: str) -> None:
     model = fitted_pipeline(classifier=REFUSED[reason]())
     with pytest.raises(NotCompilable, match=reason):
         translate(model)
+
+
+DAMAGED = [
+    Case("svc-probability", "tfidf", 3),
+    Case("voting-soft", "count", 3),
+    Case("voting-hard-weighted", "count", 2),
+    Case("one-vs-rest-bayes", "tfidf", 3),
+    Case("threshold-voting", "tfidf", 2),
+    Case("dummy", "count", 3),
+    Case("logistic", "hashing", 3),
+    Case("logistic", "hashing-crowded-no-norm", 2),
+]
+
+
+@pytest.mark.parametrize("case", DAMAGED, ids=str)
+def test_whatever_still_loads_gives_probabilities(case: Case, tmp_path: Path) -> None:
+    folder, texts, rng = tmp_path / "model", ["", "good", *TEXTS[:10]], random.Random(str(case))
+    save(folder, translate(fit(case)), {})
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    served = 0
+    for _ in range(60):
+        name = rng.choice([name for name in sorted(files) if name != "SHA256SUMS"])
+        content = bytearray(files[name])
+        for position in rng.sample(range(len(content)), k=min(3, len(content))):
+            content[position] ^= 1 << rng.randrange(8)
+        (folder / name).write_bytes(content)
+        resum(folder)
+        with suppress(CompiledModelError):
+            predictor, _ = load(folder)
+            answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, texts)]
+            assert all(0 <= share <= 1 for it in answers for share in it.scores or ()), name
+            served += 1
+        (folder / name).write_bytes(files[name])
+    assert 0 < served < 60
 
 
 def test_damaged_support_vectors_do_not_load() -> None:

@@ -36,6 +36,9 @@ def build_members(
     total, has_probabilities = spec["total"], spec["has_probabilities"]
     if not built or not is_number(total) or not total > 0.0 or type(has_probabilities) is not bool:
         raise ValueError(f"{len(built)} members, of a total of {total!r}")
+    weights = sum([member["weight"] for member in spec["members"]])
+    if has_probabilities and not abs(weights - total) <= 1e-9 * total:
+        raise ValueError(f"members whose weights are not {total!r} together")
 
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
         sums = [0.0] * len(names)
@@ -51,6 +54,7 @@ def build_members(
             return None
         if not has_probabilities:
             return Prediction(names[best], None, None)
+        shares = tuple([min(share, 1.0) for share in shares])  # beyond it by rounding
         return Prediction(names[best], shares[best], shares)
 
     return decide

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 
-from function.compiled.native import largest_of
-from function.compiled.numbers import LARGEST
-
+LARGEST = 1e75
+"""Of a vector's number or coefficient: two of them and a text's value come to no infinity."""
 PARTS = ("lengths", "columns", "values", "coefficients")
 
 
@@ -41,7 +40,7 @@ class SupportVectors:
         if max(own, default=0) >= columns:
             raise ValueError(f"a support vector has another column than these {columns}")
         for name in ("values", "coefficients"):
-            if not largest_of(parts[name]) <= LARGEST**0.5:
+            if not all(-LARGEST <= number <= LARGEST for number in array("d", parts[name])):
                 raise ValueError(f"support vectors with {name} that are not finite or too large")
 
     def scores(
