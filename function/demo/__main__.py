@@ -14,7 +14,7 @@ NAME = "prod-sentiment-classifier"
 EPILOG = """examples:
   python -m function.demo                # train and register a new version
   python -m function.demo --if-missing   # only where the registry has none
-  python -m function.demo --evaluate     # say first how good it is (half a minute more)
+  python -m function.demo --evaluate     # say first how good it is (twenty seconds more)
   MLFLOW_TRACKING_URI=http://localhost:5000 python -m function.demo
 """
 
@@ -46,7 +46,8 @@ def main() -> None:
     if arguments.if_missing and _is_served(settings):
         return
     report("loading mlflow and scikit-learn ...")
-    from function.demo.train import evaluate, train_and_register
+    from function.demo.evaluate import evaluate
+    from function.demo.train import train_and_register
 
     found = evaluate(report) if arguments.evaluate else None
     version = train_and_register(settings.mlflow_tracking_uri, NAME, report, found)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 LABELS = ("negative", "neutral", "positive")
 PATH = Path(__file__).with_name("sentences.tsv")
+HELD_OUT = Path(__file__).with_name("held_out.tsv")
 
 
 class Sentence(NamedTuple):
@@ -20,3 +21,17 @@ def read_sentences(path: Path = PATH) -> list[Sentence]:
     """Every sentence, in file order."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [Sentence(*line.split("\t")) for line in lines]
+
+
+class HeldOut(NamedTuple):
+    """A sentence that no model is trained on: ``kind<TAB>label<TAB>text``."""
+
+    kind: str
+    label: str
+    text: str
+
+
+def read_held_out(path: Path = HELD_OUT) -> list[HeldOut]:
+    """What the demo model is judged by, kind by kind."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [HeldOut(*line.split("\t")) for line in lines]

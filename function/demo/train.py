@@ -1,7 +1,8 @@
 """Train the demo model and register it: a plain MLflow + scikit-learn script.
 
 TF-IDF over words and word pairs, then logistic regression. The ColumnTransformer makes the
-pipeline take what MLflow sends, a DataFrame with a ``text`` column.
+pipeline take what MLflow sends, a DataFrame with a ``text`` column. How good it is, is measured in
+``evaluate.py``.
 """
 
 from __future__ import annotations
@@ -19,19 +20,28 @@ from mlflow.models import infer_signature
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from function import publish
-from function.demo.sentences import LABELS, read_sentences
+from function.demo.phrases import make_sentences
+from function.demo.sentences import Sentence, read_sentences
 from function.registry import stores
 
 EXPERIMENT = "sentiment-demo"
-FOLDS = 5
 ARTIFACT_FOLDER = "mlartifacts"
 REQUIREMENTS = ("mlflow", "pandas", "scikit-learn", "skops")
 EXAMPLES = ["This product is amazing!", "Terrible service", "Just okay"]
+GRAMMAR = (
+    "am an and are at be been by for from has have he her him his in into is it its me my of on"
+    " or our she that the their them these they this those to us was we were which who with you"
+    " your"
+)
+"""Words of grammar: so few sentences would give them a leaning. What turns an opinion (not, but,
+too, than, would) is none of them, and pairs reach over them: "waste of time" has "waste time"."""
+PARAMETERS = {"C": 5, "class_weight": {"negative": 1, "neutral": 0.45, "positive": 1}}
+"""Neutral counts less: most of what people send has an opinion, put in words that are not known."""
+TOLERANCE = 1e-5
+"""A tenth of scikit-learn's: confidences differ by less than 0.001 between machines."""
 
 Report = Callable[[str], None]
 Evaluation = tuple[dict[str, float], str]
@@ -40,23 +50,19 @@ Evaluation = tuple[dict[str, float], str]
 
 def build_pipeline() -> Pipeline:
     """The unfitted pipeline; takes a DataFrame with a ``text`` column."""
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, stop_words=GRAMMAR.split())
     return Pipeline(
         [
             ("features", ColumnTransformer([("tfidf", vectorizer, "text")])),
-            ("classifier", LogisticRegression(C=3, max_iter=1000)),
+            ("classifier", LogisticRegression(**PARAMETERS, tol=TOLERANCE, max_iter=1000)),
         ]
     )
 
 
-def evaluate(report: Report) -> Evaluation:
-    """Cross-validate on the sentences, and tell."""
-    texts, labels = _labelled()
-    report(f"{len(labels)} labelled sentences; {FOLDS}-fold cross-validation ...")
-    metrics, confusion = cross_validate(texts, labels)
-    report(f"accuracy {metrics['cv_accuracy']:.3f}, macro F1 {metrics['cv_macro_f1']:.3f}")
-    report(confusion)
-    return metrics, confusion
+def labelled(sentences: list[Sentence]) -> tuple[pd.DataFrame, list[str]]:
+    """What a pipeline is fitted on."""
+    texts = pd.DataFrame({"text": [sentence.text for sentence in sentences]})
+    return texts, [sentence.label for sentence in sentences]
 
 
 def train_and_register(
@@ -66,7 +72,7 @@ def train_and_register(
     # mlflow warns about stages (deprecated, and what MODEL_URI's default names) and about schema
     # inference on its way; neither is news to who runs a demo.
     warnings.simplefilter("ignore")
-    texts, labels = _labelled()
+    texts, labels = labelled(read_sentences() + make_sentences())
     report(f"training on {len(labels)} labelled sentences ...")
     pipeline = build_pipeline().fit(texts, labels)
     report(f"logging and registering {name} at {tracking_uri} ...")
@@ -74,26 +80,6 @@ def train_and_register(
     report("compiling it, and publishing that beside it ...")
     publish(f"models:/{name}/{registered}")
     return registered
-
-
-def _labelled() -> tuple[pd.DataFrame, list[str]]:
-    sentences = read_sentences()
-    texts = pd.DataFrame({"text": [sentence.text for sentence in sentences]})
-    return texts, [sentence.label for sentence in sentences]
-
-
-def cross_validate(texts: pd.DataFrame, labels: list[str]) -> Evaluation:
-    """How good it is on what it was not trained on."""
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(build_pipeline(), texts, labels, cv=folds)
-    metrics = {
-        "cv_accuracy": float(accuracy_score(labels, predicted)),
-        "cv_macro_f1": float(f1_score(labels, predicted, average="macro")),
-        "sentences": float(len(labels)),
-    }
-    matrix = confusion_matrix(labels, predicted, labels=list(LABELS))
-    frame = pd.DataFrame(matrix, index=[f"true {label}" for label in LABELS], columns=list(LABELS))
-    return metrics, frame.to_string()
 
 
 def _register(
@@ -109,7 +95,7 @@ def _register(
     mlflow.set_experiment(EXPERIMENT)
     example = pd.DataFrame({"text": EXAMPLES})
     with mlflow.start_run():
-        mlflow.log_params({"C": 3, "ngram_range": "1-2", "sublinear_tf": True})
+        mlflow.log_params({**PARAMETERS, "ngram_range": "1-2", "sublinear_tf": True})
         if evaluation is not None:
             metrics, confusion = evaluation
             mlflow.log_metrics(metrics)
