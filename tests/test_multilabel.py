@@ -47,7 +47,7 @@ CLASSIFIERS = {
     "extra-trees": ExtraTreesClassifier(9, random_state=0),
     "tree": DecisionTreeClassifier(random_state=0),
     "neighbours": KNeighborsClassifier(4),
-    "neural": MLPClassifier((4,), max_iter=2000, random_state=0),
+    "neural": MLPClassifier((4,), max_iter=4000, random_state=0),
     "dummy": DummyClassifier(strategy="most_frequent"),
 }
 
