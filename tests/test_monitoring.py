@@ -141,7 +141,7 @@ def kept(cache: Path, model: Path) -> dict[str, str]:
     """The settings of a pod whose registry is away, and which serves what it has kept of it."""
     given = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MODEL_URI": "models:/reviews@champion"}
     served = Lineage(given["MODEL_URI"], "source", "reviews", "2", run_id="run")
-    found = publication("place/run", (model / SUMS).read_bytes(), "", {}, "")
+    found = publication("place/run", (model / SUMS).read_bytes(), "", {}, "", 3)
     shutil.copytree(model, cache / found.digest)
     DiskCache(str(cache), 10**9).served(*given.values(), Kept(served, found))
     return {**given, "COMPILED_MODEL": "", "MODEL_CACHE": str(cache)}
