@@ -185,7 +185,7 @@ def _is_same(one: Lineage, other: Lineage) -> bool:
     ids that the model's own file has."""
     if (one.model_name, one.version) != (other.model_name, other.version):
         return False
-    if published.tags_of(one) != published.tags_of(other):
+    if published.tags_of(one.tags) != published.tags_of(other.tags):
         return False
     ids = ((one.run_id, other.run_id), (one.model_id, other.model_id))
     return all(mine == its for mine, its in ids if mine and its)

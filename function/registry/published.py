@@ -77,7 +77,7 @@ def publication(
 def find(lineage: Lineage) -> Publication:
     """What the version's tags name, of the newest format that can be read; NotPublished where there
     is none."""
-    tags = tags_of(lineage)
+    tags = tags_of(lineage.tags)
     if not tags:
         raise NotPublished(
             f"no compiled folder of format {' or '.join(_KINDS)} is published for it"
@@ -90,10 +90,10 @@ def find(lineage: Lineage) -> Publication:
     return read_publication(told, lineage, name)
 
 
-def tags_of(lineage: Lineage) -> dict[str, str]:
-    """The version's tags of published folders that can be read here, the newest format first."""
-    names = map(tag_of, _KINDS)
-    return {name: lineage.tags[name] for name in names if name in lineage.tags}
+def tags_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """Of a version's tags those of published folders that can be read here, the newest format
+    first."""
+    return {name: tags[name] for name in map(tag_of, _KINDS) if name in tags}
 
 
 def read_publication(told: object, lineage: Lineage, tag: str = "") -> Publication:

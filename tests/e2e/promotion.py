@@ -36,7 +36,7 @@ class Alias:
 
     def others(self) -> list[str]:
         """The published versions that it does not mean, newest first."""
-        found = [item.version for item in self._versions() if published.TAG in item.tags]
+        found = [item.version for item in self._versions() if published.tags_of(item.tags)]
         return sorted({*found} - {self.version()}, key=int, reverse=True)
 
     def move(self, version: str) -> None:

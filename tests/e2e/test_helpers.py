@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from function.registry import published
 from tests.e2e import loader, traffic, wakeup
 from tests.e2e.cluster import Cluster, ClusterError, ready, settled, tag_url
 from tests.e2e.manifests import Overlays, split_image
@@ -33,7 +32,7 @@ from tests.manifests import KnativeService, parse
 from tests.manifests.applied import Applied
 from tests.manifests.pods import KnativeContainer
 from tests.manifests.rendered import render_folder
-from tests.registry import Registry
+from tests.registry import TAG, Registry
 
 OWN = "http://sentiment.ns.example.com"
 
@@ -387,7 +386,7 @@ def test_an_alias_is_moved_among_what_is_published_and_put_back(
     for version in "1234":
         client.create_model_version("promoted", source, model_id=server_registry.model_id)
         if version != "2":
-            client.set_model_version_tag("promoted", version, published.TAG, "{}")
+            client.set_model_version_tag("promoted", version, TAG, "{}")
     client.set_registered_model_alias("promoted", "champion", "1")
     alias = Alias.of(server_registry.tracking_uri, "models:/promoted@champion")
     assert alias and alias.others() == ["4", "3"]
