@@ -14,9 +14,9 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow import MlflowClient
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 
 import function
@@ -234,8 +234,8 @@ def test_of_several_versions_the_one_that_cannot_be_published_is_named_and_the_o
     server_registry: Registry, register: Register
 ) -> None:
     texts, labels = training_data()
-    hashed = make_pipeline(HashingVectorizer(n_features=500), LogisticRegression())
-    uris = [register(hashed.fit(texts["text"].tolist(), labels)), register()]
+    nearest = make_pipeline(TfidfVectorizer(), NearestCentroid())
+    uris = [register(nearest.fit(texts["text"].tolist(), labels)), register()]
     name = uris[0].removeprefix("models:/").partition("/")[0]
     for version in ("1", "2"):
         MlflowClient().set_registered_model_alias(name, f"v{version}-alias", version)
