@@ -46,11 +46,11 @@ ROOT = Path(__file__).parents[1]
 
 # A worker takes a file as a whole; one that begins late must not last.
 LONGEST_FIRST = (
-    *("test_following", "test_agreement", "test_server", "test_deadline", "test_compiler"),
-    *("test_uris", "test_publishing", "test_disk_cache", "test_server_memory", "test_monitoring"),
-    *("test_direct", "test_patterns", "test_own_code", "test_registry", "test_live_server"),
-    *("test_demo", "test_artifact", "test_serving_compiled"),
-    "test_doors",
+    *("test_following", "test_server", "test_agreement", "test_doors", "test_deadline"),
+    *("test_uris", "test_mlflow_scoring", "test_disk_cache", "test_tokens", "test_compiler"),
+    *("test_playground", "test_publishing", "test_bulk", "test_live_server", "test_patterns"),
+    *("test_server_memory", "test_runtime_contract", "test_demo", "test_direct", "test_registry"),
+    *("test_artifact", "test_own_code", "test_monitoring", "test_tracing"),
 )
 
 AppFactory = Callable[..., "FlaskClient"]
