@@ -86,6 +86,11 @@ def compile_model(
         report(f"warning: {warning}")
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
+    if own := predictor.own_functions:
+        raise NotCompilable(
+            f"a compiled folder holds no code, and the model has functions of its own"
+            f" ({', '.join(own)})"
+        )
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
     if texts:
         agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))

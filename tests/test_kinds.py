@@ -211,7 +211,8 @@ def test_whatever_still_loads_gives_probabilities(case: Case, tmp_path: Path) ->
         resum(folder)
         with suppress(CompiledModelError):
             predictor, _ = load(folder)
-            answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, texts)]
+            given = [[text] * len(predictor.vectorizers) for text in texts]
+            answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, given)]
             assert all(0 <= share <= 1 for it in answers for share in it.scores or ()), name
             served += 1
         (folder / name).write_bytes(files[name])

@@ -44,7 +44,7 @@ def make_vectorizer(rows, **options):
 def quick_scores(predictor, text):
     """None where the quick way cannot answer; in C there is only the faithful one."""
     if not predictor.native:
-        return predictor._build_score()([text])[0]
+        return predictor._build_score()(predictor._given([text]))[0]
     add_up = build_sums(predictor.vectorizers, len(predictor.intercepts), predictor.binarize)
     found = [*map(add, array("d", add_up([text])), predictor.intercepts)]
     assert found == predictor.faithful_scores(text)

@@ -109,7 +109,7 @@ def test_a_pipelines_own_module_may_be_named_as_ours(
 ) -> None:
     script = TRAIN.format(module=module, name="clean", paths=paths or sorted(files))
     run = run_fresh if module == "main" else run_python
-    assert served(tmp_path, files, script, run) == ["good", "bad", "sklearn"]
+    assert served(tmp_path, files, script, run) == ["good", "bad", "compiled"]
 
 
 @pytest.mark.parametrize(

@@ -154,8 +154,19 @@ def _is_of_words(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
+def build_words(spec: AnalyzerSpec, tokenize: Analyze) -> Analyze:
+    """Return the word analyzer whose tokens are those of `tokenize`, whatever the token pattern."""
+    if spec["stop_words"] is not None:
+        tokenize = _without(frozenset(spec["stop_words"]), tokenize)
+    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
+    return _build_runs(_chain(prepare, tokenize), *spec["ngram_range"])
+
+
 def _build_word_analyzer(spec: AnalyzerSpec, shortest: int, longest: int) -> Analyze:
-    tokenize = build_tokenizer(spec)
+    return _build_runs(build_tokenizer(spec), shortest, longest)
+
+
+def _build_runs(tokenize: Analyze, shortest: int, longest: int) -> Analyze:
     if longest == 1:  # as in scikit-learn, even where the range starts at 0
         return tokenize
     if (shortest, longest) == (1, 2):

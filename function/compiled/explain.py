@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.faithful import Feature, add_up
+from function.compiled.functions import build_own_analyzer
 from function.compiled.hashed import HashedVocabulary
 from function.compiled.links import Mix, link, mixed, mixes
 from function.compiled.spans import build_finder
 from function.compiled.vectorizer import Vectorizer, Vocabulary
 from function.errors import NotExplainable
-from function.explanation import Explanation, Term, Unknown
+from function.explanation import Explanation, Span, Term, Unknown
 from function.predictor import Answer
 
 Features = Callable[[str], tuple[Iterable[int], Sequence[Feature]]]
@@ -36,22 +37,22 @@ class Explainer:
     ) -> None:
         self._labels = tuple(labels)
         self._parts = [
-            (vectorizer, features, build_finder(vectorizer.analyzer))
-            for vectorizer, features in parts
+            (vectorizer, features, _build_finder(vectorizer)) for vectorizer, features in parts
         ]
         self._intercepts = intercepts
         self._decision = decision
         self._mixes = mixes(decision, len(self._labels), len(intercepts))
 
-    def explain(self, text: str, answer: Answer, label: str | None) -> Explanation:
-        """As LinearPredictor.explain."""
-        found = [features(text) for _, features, _ in self._parts]
+    def explain(self, given: Sequence[str], answer: Answer, label: str | None) -> Explanation:
+        """As LinearPredictor.explain, of a text as each vectorizer gets it."""
+        pairs = zip(self._parts, given, strict=True)
+        found = [features(text) for (_, features, _), text in pairs]
         values = [dict(zip(*line, strict=True)) for line in found]
         rows = add_up([pair for _, line in found for pair in line], self._intercepts)
         scores = [mixed(mix, rows) for mix in self._mixes]
         place = self._place_of(answer.label if label is None else label, scores)
         mix = self._mixes[place]
-        terms, unknown = self._terms(text, values, mix)
+        terms, unknown = self._terms(given, values, mix)
         terms.sort(key=lambda term: abs(term.contribution), reverse=True)
         probability = None if answer.scores is None else answer.scores[place]
         return Explanation(
@@ -67,12 +68,12 @@ class Explainer:
         return scores.index(max(scores)) if label is None else self._labels.index(label)
 
     def _terms(
-        self, text: str, values: Sequence[Mapping[int, Feature]], mix: Mix
+        self, given: Sequence[str], values: Sequence[Mapping[int, Feature]], mix: Mix
     ) -> tuple[list[Term], list[Unknown]]:
         terms, unknown = list[Term](), list[Unknown]()
         for position, (vectorizer, _, find) in enumerate(self._parts):
             whose = position if len(self._parts) > 1 else None
-            places = find(text)
+            places = find(given[position])
             feature_of = _build_feature_of(vectorizer.vocabulary, values[position], places)
             for term, spans in places.items():
                 feature = feature_of(term)
@@ -115,3 +116,11 @@ def _build_hashed_feature_of(
         return feature if is_met else None
 
     return feature_of
+
+
+def _build_finder(vectorizer: Vectorizer) -> Callable[[str], dict[str, list[Span]]]:
+    """As spans.build_finder; where functions make the terms, nobody can say of which characters."""
+    if vectorizer.functions is None:
+        return build_finder(vectorizer.analyzer)
+    analyze = build_own_analyzer(vectorizer.analyzer, vectorizer.functions)
+    return lambda text: {term: [] for term in analyze(text) if isinstance(term, str)}

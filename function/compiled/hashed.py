@@ -17,6 +17,7 @@ from struct import Struct
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec, build_analyzer
+from function.compiled.functions import Functions, build_own_analyzer
 from function.compiled.murmur import murmur3
 from function.compiled.rows import LARGEST_FIELD, RowLayout, fixed_point
 from function.compiled.terms import Repeats
@@ -32,10 +33,15 @@ class HashedVocabulary:
     kind = "hashed"
 
     def __init__(
-        self, spec: AnalyzerSpec, columns: array[int], features: int, alternate_sign: bool
+        self,
+        spec: AnalyzerSpec,
+        columns: array[int],
+        features: int,
+        alternate_sign: bool,
+        functions: Functions | None = None,
     ) -> None:
         """`columns` are those with a row of their own, ascending, out of so many `features`."""
-        self.analyze = build_analyzer(spec)
+        self.analyze = build_own_analyzer(spec, functions) if functions else build_analyzer(spec)
         self.columns, self.features, self.alternate_sign = columns, features, alternate_sign
         self._places: dict[str, tuple[int, int]] = {}
         self._met = self._unknown = 0

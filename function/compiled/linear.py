@@ -9,7 +9,7 @@ times the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from function.compiled.answers import Answers, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import add_up, build_features
+from function.compiled.functions import build_given
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from function.compiled.explain import Explainer
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
+
+Given = Sequence[Sequence[str]]
+"""The texts as each vectorizer gets them."""
 
 MARGIN = 1e-9
 """Scores (or calibrated probabilities) closer than this are settled the faithful way."""
@@ -63,12 +67,14 @@ class LinearPredictor:
         self._decide = build_decision(decision, labels, len(self.intercepts))
         scores = len(self.intercepts)
         self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
+        self._given = build_given([part.functions for part in self.vectorizers])
         self._answer = (
             build_answers(vectorizers, intercepts, decision, labels, binarize, self._settle())
             if self.native
             else self._build_answers()
         )
-        self.quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
+        quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
+        self.quick_bytes = 0 if self.own_functions else quick_bytes
 
     @property
     def terms(self) -> int:
@@ -89,22 +95,28 @@ class LinearPredictor:
         """Whether it answers in C."""
         return all(isinstance(part.vocabulary, NativeVocabulary) for part in self.vectorizers)
 
+    @property
+    def own_functions(self) -> list[str]:
+        """The model's own functions, each with its place (functions.py): code, and of a time that
+        nobody knows."""
+        having = [part.functions for part in self.vectorizers if part.functions is not None]
+        every = [item for functions in having for item in functions.each()]
+        return [*dict.fromkeys(f"{place}: {function.name}" for place, function in every)]
+
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """Answer each text, in order; the empty and the wholly unknown text included."""
         return self._answer(texts)
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""
-        if self.support is not None:
-            return self.support.scores(self._values(text), self.intercepts)
-        found = [pair for features in self._features for pair in features(text)[1]]
-        return add_up(found, self.intercepts)
+        return self._scores([texts[0] for texts in self._given([text])])
 
     def explain(self, text: str, answer: Answer, label: str | None = None) -> Explanation:
         """Say which terms of the text make its score for the label, by default the answer's own:
         where that is of several labels, the one with the highest score. ValueError for a label
         that the model does not have."""
-        return self._explainer.explain(text, answer, label)
+        given = [texts[0] for texts in self._given([text])]
+        return self._explainer.explain(given, answer, label)
 
     @cached_property
     def _explainer(self) -> Explainer:
@@ -113,45 +125,59 @@ class LinearPredictor:
         parts = [*zip(self.vectorizers, self._features, strict=True)]
         return Explainer(self.labels or (), parts, self.intercepts, self.decision)
 
-    def _values(self, text: str) -> Iterator[tuple[int, float]]:
-        """Yield the text's columns, ascending over all vectorizers, and their values."""
+    def _decide_faithfully(self, given: Sequence[str]) -> Answer:
+        answer = self._decide(self._scores(given), -1.0)
+        assert answer is not None, "a margin below zero always decides"
+        return answer
+
+    def _scores(self, given: Sequence[str]) -> list[float]:
+        """The faithful scores of one text, as each vectorizer gets it."""
+        if self.support is not None:
+            return self.support.scores(self._values(given), self.intercepts)
+        parts = zip(self._features, given, strict=True)
+        found = [pair for features, text in parts for pair in features(text)[1]]
+        return add_up(found, self.intercepts)
+
+    def _values(self, given: Sequence[str]) -> Iterator[tuple[int, float]]:
+        """Yield one text's columns, ascending over all vectorizers, and their values."""
         start = 0
-        for part, features in zip(self.vectorizers, self._features, strict=True):
+        for part, features, text in zip(self.vectorizers, self._features, given, strict=True):
             columns, found = features(text)
             for column, (value, _) in zip(columns, found, strict=True):
                 yield start + column, value
             start += part.width
 
-    def _decide_faithfully(self, text: str) -> Answer:
-        answer = self._decide(self.faithful_scores(text), -1.0)
-        assert answer is not None, "a margin below zero always decides"
-        return answer
-
     def _settle(self) -> Settle | None:
-        """What answers ties where it is not the sum of weights that scikit-learn reckons."""
-        return None if self.support is None else Settle(MARGIN, self._decide_faithfully)
+        """What answers ties where it is not the sum of weights that scikit-learn reckons. It is
+        for C, where no model with functions of its own is: each vectorizer gets the text itself."""
+        count = len(self.vectorizers)
+        if self.support is None:
+            return None
+        return Settle(MARGIN, lambda text: self._decide_faithfully([text] * count))
 
     def _build_answers(self) -> Answers:
         score, decide = self._build_score(), self._decide
 
         def answers(texts: Sequence[str]) -> list[Answer]:
-            found = list[Answer]()
-            for text, scores in zip(texts, score(texts), strict=True):
+            found, given = list[Answer](), self._given(texts)
+            for position, scores in enumerate(score(given)):
                 answer = None if scores is None else decide(scores, MARGIN)
-                found.append(self._decide_faithfully(text) if answer is None else answer)
+                if answer is None:
+                    answer = self._decide_faithfully([part[position] for part in given])
+                found.append(answer)
             return found
 
         return answers
 
-    def _build_score(self) -> Score:
+    def _build_score(self) -> Callable[[Given], list[Scores | None]]:
         if not all(map(_is_quick, self.vectorizers)):
-            return lambda texts: [None] * len(texts)
+            return lambda given: [None] * len(given[0])
         nothing = (0.0,) * len(self.intercepts)
         first, *others = [
             build_score(vectorizer, nothing if position else self.intercepts)
             for position, vectorizer in enumerate(self.vectorizers)
         ]
-        return _add_scores(first, others) if others else first
+        return _add_scores(first, others) if others else lambda given: first(given[0])
 
 
 def _is_quick(vectorizer: Vectorizer) -> bool:
@@ -160,13 +186,13 @@ def _is_quick(vectorizer: Vectorizer) -> bool:
     return vectorizer.units is not None and not is_native
 
 
-def _add_scores(first: Score, others: Sequence[Score]) -> Score:
+def _add_scores(first: Score, others: Sequence[Score]) -> Callable[[Given], list[Scores | None]]:
     def add_two(some: Scores | None, more: Scores | None) -> Scores | None:
         return None if some is None or more is None else [*map(add, some, more)]
 
-    def score(texts: Sequence[str]) -> list[Scores | None]:
-        total = first(texts)
-        for other in others:
+    def score(given: Given) -> list[Scores | None]:
+        total = first(given[0])
+        for other, texts in zip(others, given[1:], strict=True):
             total = [*map(add_two, total, other(texts))]
         return total
 

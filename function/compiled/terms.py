@@ -13,6 +13,7 @@ from function.compiled.analyzer import (
     build_preparer,
     char_wb_ngrams,
 )
+from function.compiled.functions import Functions, build_own_analyzer
 from function.compiled.rows import COLUMN_MASK, RowLayout
 
 Repeats = Sequence[tuple[int, int]]
@@ -24,10 +25,13 @@ class TermVocabulary:
 
     kind = "terms"
 
-    def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
-        self._analyze = build_analyzer(spec)
+    def __init__(
+        self, spec: AnalyzerSpec, rows: Mapping[str, int], functions: Functions | None = None
+    ) -> None:
+        self._analyze = build_own_analyzer(spec, functions) if functions else build_analyzer(spec)
         self._rows = rows
-        self._words = _PaddedWords(spec, rows) if spec["analyzer"] == "char_wb" else None
+        by_word = spec["analyzer"] == "char_wb" and not (functions and functions.make_terms)
+        self._words = _PaddedWords(spec, rows) if by_word else None
         self._met = self._unknown = 0
 
     def totals(self, texts: Sequence[str]) -> Iterator[tuple[int, Repeats]]:

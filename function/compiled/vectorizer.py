@@ -7,6 +7,7 @@ from struct import Struct
 from typing import Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiled.functions import Functions
 from function.compiled.hashed import HashedVocabulary
 from function.compiled.native import largest_of
 from function.compiled.numbers import LARGEST
@@ -37,6 +38,8 @@ class Vectorizer(NamedTuple):
     norm: Literal["l1", "l2"] | None = None
     scale: float = 1.0
     """The vectorizer's share in FeatureUnion.transformer_weights."""
+    functions: Functions | None = None
+    """What of its way to the terms is not in the analyzer's options."""
 
     @property
     def width(self) -> int:

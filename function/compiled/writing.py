@@ -24,6 +24,8 @@ def save(directory: str | Path, predictor: LinearPredictor, lineage: Mapping[str
     or not at all. An older compiled model there is replaced; anything else that is not an empty
     folder raises CompiledModelError.
     """
+    if own := predictor.own_functions:
+        raise CompiledModelError(f"{directory}: a folder holds no code, and there is {own[0]}")
     target = Path(directory).resolve()
     _refuse_to_clobber(target)
     files = _render(predictor, lineage)

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from function.compiled.functions import AS_LIST, Before
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.support import SupportVectors
@@ -17,7 +18,7 @@ from function.compiler.fitted import FittedVectorizer
 from function.compiler.hashing import pack_hashed
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable
-from function.compiler.verify import Agreement, Original, compare, probe_texts
+from function.compiler.verify import Agreement, Original, alone, compare, probe_texts
 
 __all__ = ["NotCompilable", "check", "compile_model", "translate"]
 
@@ -37,23 +38,31 @@ def compile_model(
 
 
 def check(predictor: LinearPredictor, original: Original) -> Agreement:
-    """Compare the two on the probe texts. Raises NotCompilable where they disagree."""
+    """Compare the two on the probe texts. Raises NotCompilable where they disagree, and where a
+    function of the model's own says another thing the next time, or of a text alone."""
     try:
-        agreement = compare(predictor, original, probe_texts(predictor))
+        texts = probe_texts(predictor)
+        agreement = compare(predictor, original, texts)
+        steady = compare(predictor, alone(predictor), texts) if predictor.own_functions else None
     except Exception as exc:
         raise NotCompilable(f"the comparison on the probe texts fails: {exc}") from exc
     if agreement.problem is not None:
         raise NotCompilable(f"compiled and original disagree: {agreement.problem}")
+    if steady is not None and steady.problem is not None:
+        told = ", ".join(predictor.own_functions)
+        raise NotCompilable(f"a text's answer depends on others or on the time ({told})")
     return agreement
 
 
-def translate(model: Any, *, labels: Mapping[str, str] | None = None) -> LinearPredictor:
-    """Compile without the check. Raises as compile_model.
+def translate(
+    model: Any, *, labels: Mapping[str, str] | None = None, given: Before = AS_LIST
+) -> LinearPredictor:
+    """Compile without the check; `given` is what the model takes. Raises as compile_model.
 
     `model` itself is mended where it was fitted by a version that meant something else (eras.py).
     """
     restore(model)
-    classifier = read_model(model)
+    classifier = read_model(model, given)
     vectorizers = classifier.vectorizers
     if not vectorizers:
         raise NotCompilable("the model has no text vectorizer")
@@ -132,11 +141,14 @@ def _join_weights(
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
     most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
+    in_python = any(any(vectorizer.functions) for vectorizer in vectorizers)
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
-        pack = pack_vectorizer if vectorizer.hashing is None else pack_hashed
-        yield pack(vectorizer, weights, most_rounding)
+        if vectorizer.hashing is None:
+            yield pack_vectorizer(vectorizer, weights, most_rounding, in_python)
+        else:
+            yield pack_hashed(vectorizer, weights, most_rounding)
         start = stop
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiled.functions import Functions
 from function.compiler.sklearn_names import NotCompilable, describe
 
 
@@ -36,6 +37,7 @@ class FittedVectorizer:
     """What a scaler multiplies each column with, in the end."""
     hashing: Hashing | None = None
     """Where terms are known by their hashes; there are no `terms` then."""
+    functions: Functions = Functions()
 
     @property
     def columns(self) -> int:

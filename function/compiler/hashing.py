@@ -46,9 +46,10 @@ def pack_hashed(
         products = [[v * w for v, w in zip(values, row, strict=True)] for row in rows]
         units = units_for(fitted, values, rows, products, most_rounding)
     columns = array("I", own.tolist())
+    functions = fitted.functions if any(fitted.functions) else None
     return Vectorizer(
         analyzer=fitted.analyzer,
-        vocabulary=HashedVocabulary(fitted.analyzer, columns, features, alternate_sign),
+        vocabulary=HashedVocabulary(fitted.analyzer, columns, features, alternate_sign, functions),
         table=table.tobytes(),
         units=units,
         columns=len(table),
@@ -56,6 +57,7 @@ def pack_hashed(
         sublinear=fitted.sublinear,
         norm=fitted.norm,
         scale=fitted.scale,
+        functions=functions,
     )
 
 

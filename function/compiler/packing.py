@@ -8,6 +8,7 @@ from itertools import chain
 from math import isfinite, sqrt
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiled.functions import Functions
 from function.compiled.linear import MARGIN
 from function.compiled.pairs import PairVocabulary, link
 from function.compiled.quick import MOST_TERMS, MOST_UNNORMALISED_TERMS
@@ -25,7 +26,10 @@ MOST_SQUARE_ROUNDING = 1e-12
 
 
 def pack_vectorizer(
-    fitted: FittedVectorizer, weights: Sequence[list[float]], most_rounding: float
+    fitted: FittedVectorizer,
+    weights: Sequence[list[float]],
+    most_rounding: float,
+    in_python: bool = False,
 ) -> Vectorizer:
     """Return the vectorizer with its part of the classifier: one list of weights per score, each
     with a weight per term.
@@ -43,11 +47,16 @@ def pack_vectorizer(
         if fitted.norm == "l2":
             fields.insert(0, [*fixed_point([v * v for v in values], units[1])])
         rows = [*zip(*fields, strict=True)]
+    functions = fitted.functions if any(fitted.functions) else None
     packed = [layout.pack(column, row) for column, row in enumerate(rows)]
     return Vectorizer(
         analyzer=fitted.analyzer,
         vocabulary=build_vocabulary(
-            fitted.analyzer, layout, dict(zip(fitted.terms, packed, strict=True))
+            fitted.analyzer,
+            layout,
+            dict(zip(fitted.terms, packed, strict=True)),
+            functions,
+            in_python,
         ),
         table=array("d", chain.from_iterable(zip(values, *weights, strict=True))).tobytes(),
         units=units,
@@ -56,18 +65,26 @@ def pack_vectorizer(
         sublinear=fitted.sublinear,
         norm=fitted.norm,
         scale=fitted.scale,
+        functions=functions,
     )
 
 
-def build_vocabulary(analyzer: AnalyzerSpec, layout: RowLayout, rows: dict[str, int]) -> Vocabulary:
-    """Return the quickest vocabulary for such terms."""
+def build_vocabulary(
+    analyzer: AnalyzerSpec,
+    layout: RowLayout,
+    rows: dict[str, int],
+    functions: Functions | None = None,
+    in_python: bool = False,
+) -> Vocabulary:
+    """Return the quickest vocabulary for such terms; C calls none of a model's own functions."""
+    makes_terms = functions is not None and functions.make_terms
     quickest: type[Vocabulary]
     found: TermVocabulary | PairVocabulary
-    if PairVocabulary.fits(analyzer):
+    if PairVocabulary.fits(analyzer) and not makes_terms:
         found, quickest = PairVocabulary(analyzer, link(analyzer, rows)), pair_vocabulary()
     else:
-        found, quickest = TermVocabulary(analyzer, rows), term_vocabulary()
-    if isinstance(found, quickest):
+        found, quickest = TermVocabulary(analyzer, rows, functions), term_vocabulary()
+    if in_python or isinstance(found, quickest):
         return found
     more, files = found.to_parts(layout)
     return quickest.from_parts(analyzer, layout, files, **more)

@@ -10,6 +10,7 @@ import sys
 from copy import copy
 from typing import Any
 
+FUNCTION_TRANSFORMER = "sklearn.preprocessing.FunctionTransformer"
 THRESHOLDS = frozenset(
     "sklearn.model_selection." + name
     for name in ("FixedThresholdClassifier", "TunedThresholdClassifierCV")
@@ -61,8 +62,6 @@ def flatten(model: Any) -> list[Any]:
         return [*steps, outer]
     if model is None or (isinstance(model, str) and model == "passthrough"):
         return []
-    if name == "sklearn.preprocessing.FunctionTransformer":
-        if model.func is not None or model.validate:
-            raise NotCompilable("FunctionTransformer with a function of its own")
+    if name == FUNCTION_TRANSFORMER and model.func is None and not model.validate:
         return []
     return [model]

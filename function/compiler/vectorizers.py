@@ -11,8 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from function.compiled.analyzer import AnalyzerSpec
+from function.compiled.functions import Before, Functions
 from function.compiler.columns import apply, apply_tfidf
 from function.compiler.fitted import FittedVectorizer, fitted
+from function.compiler.functions import read_before, read_functions
 from function.compiler.hashing import read_hashing
 from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
@@ -22,37 +24,41 @@ EXACT_COUNTS = ("int32", "int64", "float64")
 """float32 would need single-precision arithmetic; smaller integers overflow."""
 
 
-def read_vectorizers(steps: Iterable[Any]) -> list[FittedVectorizer]:
+def read_vectorizers(steps: Iterable[Any], before: Before) -> list[FittedVectorizer]:
     """Return the vectorizers `steps` apply to a text, in column order.
 
-    Raises NotCompilable naming the first step that cannot be carried over.
+    `before` is what the first of them is given. Raises NotCompilable naming the first step that
+    cannot be carried over.
     """
     found: list[FittedVectorizer] = []
     for step in steps:
         name = public_name(step)
-        if not found:
-            found = _read_first(step, name)
+        if not found and (function := read_before(step)) is not None:
+            before = before.then(function)
+        elif not found:
+            found = _read_first(step, name, before)
         else:
             apply(found, step)
     if not found:
-        raise NotCompilable("the model has no text vectorizer")
+        after = f" after {before.functions[-1].name}" if before.functions else ""
+        raise NotCompilable(f"the model has no text vectorizer{after}")
     return found
 
 
-def _read_first(step: Any, name: str | None) -> list[FittedVectorizer]:
+def _read_first(step: Any, name: str | None, before: Before) -> list[FittedVectorizer]:
     if name == TEXT + "CountVectorizer":
-        return [_read_counts(step)]
+        return [_read_counts(step, before)]
     if name == TEXT + "TfidfVectorizer":
-        found = [_read_counts(step)]
+        found = [_read_counts(step, before)]
         # The inner transformer computes; the outer parameters may have been changed since.
         apply_tfidf(found, fitted(step, "_tfidf"))
         return found
     if name == TEXT + "HashingVectorizer":
-        return [_read_hashing(step)]
+        return [_read_hashing(step, before)]
     if name == "sklearn.pipeline.FeatureUnion":
-        return _read_union(step.transformer_list, step.transformer_weights)
+        return _read_union(step.transformer_list, step.transformer_weights, before)
     if name == "sklearn.compose.ColumnTransformer":
-        return _read_columns(step)
+        return _read_columns(step, before)
     raise NotCompilable(
         f"{describe(step)} where a text vectorizer was expected; CountVectorizer, TfidfVectorizer, "
         "HashingVectorizer and a FeatureUnion or ColumnTransformer of them are compiled"
@@ -60,13 +66,13 @@ def _read_first(step: Any, name: str | None) -> list[FittedVectorizer]:
 
 
 def _read_union(
-    transformers: Iterable[tuple[str, Any]], weights: Mapping[str, float] | None
+    transformers: Iterable[tuple[str, Any]], weights: Mapping[str, float] | None, before: Before
 ) -> list[FittedVectorizer]:
     found: list[FittedVectorizer] = []
     for name, transformer in transformers:
         if isinstance(transformer, str) and transformer == "drop":
             continue
-        part = read_vectorizers(flatten(transformer))
+        part = read_vectorizers(flatten(transformer), before)
         weight = (weights or {}).get(name)
         for vectorizer in part:
             # scikit-learn multiplies by any weight but None
@@ -75,7 +81,9 @@ def _read_union(
     return found
 
 
-def _read_columns(step: Any) -> list[FittedVectorizer]:
+def _read_columns(step: Any, before: Before) -> list[FittedVectorizer]:
+    if before.functions:
+        raise NotCompilable(f"{before.functions[-1].name} ahead of a ColumnTransformer")
     if not isinstance(step.remainder, str) or step.remainder != "drop":
         raise NotCompilable(
             "ColumnTransformer passes other columns on (remainder is not 'drop'); one text "
@@ -92,11 +100,12 @@ def _read_columns(step: Any) -> list[FittedVectorizer]:
             "ColumnTransformer must read one text column, named by a plain string; "
             f"it reads {', '.join(sorted(columns)) or 'none'}"
         )
-    return _read_union([(name, part) for name, part, _ in used], step.transformer_weights)
+    parts = [(name, part) for name, part, _ in used]
+    return _read_union(parts, step.transformer_weights, before._replace(shape=before.of_column))
 
 
-def _read_counts(step: Any) -> FittedVectorizer:
-    _refuse_custom_parts(step)
+def _read_counts(step: Any, before: Before) -> FittedVectorizer:
+    _refuse_other_parts(step)
     vocabulary = fitted(step, "vocabulary_")
     terms: list[Any] = sorted(vocabulary, key=vocabulary.__getitem__)
     if not all(type(term) is str for term in terms):
@@ -108,18 +117,22 @@ def _read_counts(step: Any) -> FittedVectorizer:
         terms=terms,
         binary=bool(step.binary),
         kept=list(range(len(terms))),
+        functions=_read_own(step, before),
     )
 
 
-def _read_hashing(step: Any) -> FittedVectorizer:
-    _refuse_custom_parts(step)
-    return read_hashing(step, FittedVectorizer(_read_analyzer(step), [], bool(step.binary)))
+def _read_hashing(step: Any, before: Before) -> FittedVectorizer:
+    _refuse_other_parts(step)
+    found = FittedVectorizer(_read_analyzer(step), [], bool(step.binary))
+    found.functions = _read_own(step, before)
+    return read_hashing(step, found)
 
 
-def _refuse_custom_parts(step: Any) -> None:
-    for part in ("analyzer", "preprocessor", "tokenizer", "strip_accents"):
-        if callable(getattr(step, part)):
-            raise NotCompilable(f"{describe(step)} has a custom {part} function")
+def _read_own(step: Any, before: Before) -> Functions:
+    return read_functions(step).functions._replace(before=before if before.functions else None)
+
+
+def _refuse_other_parts(step: Any) -> None:
     if step.input != "content":
         raise NotCompilable(
             f"{describe(step)} with input={step.input!r}; input='content' is compiled"
@@ -134,18 +147,20 @@ def _refuse_custom_parts(step: Any) -> None:
 
 
 def _read_analyzer(step: Any) -> AnalyzerSpec:
-    is_word = step.analyzer == "word"
-    stop_words = step.get_stop_words() if is_word else None
+    reading = read_functions(step)
+    has_words = reading.analyzer == "word" and not reading.is_whole
+    stop_words = step.get_stop_words() if has_words else None
     if stop_words is not None and not all(isinstance(word, str) for word in stop_words):
         raise NotCompilable(f"{describe(step)} has stop words that are not strings")
-    shortest, longest = step.ngram_range
-    if is_word and (found := timing(step.token_pattern)) and found.seconds > MOST_SECONDS:
+    shortest, longest = (1, 1) if reading.is_whole else step.ngram_range
+    pattern = reading.token_pattern
+    if pattern and (found := timing(pattern)) and found.seconds > MOST_SECONDS:
         raise NotCompilable(in_words(named(step), found))
     return AnalyzerSpec(
-        analyzer=step.analyzer,
+        analyzer=reading.analyzer,
         ngram_range=[int(shortest), int(longest)],
-        lowercase=bool(step.lowercase),
-        strip_accents=step.strip_accents or None,
+        lowercase=reading.lowercase,
+        strip_accents=reading.strip_accents,
         stop_words=None if stop_words is None else sorted(stop_words),
-        token_pattern=step.token_pattern if is_word else None,
+        token_pattern=pattern,
     )

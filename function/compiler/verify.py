@@ -111,6 +111,17 @@ def _is_encodable(term: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in term)
 
 
+def alone(predictor: Predictor) -> Original:
+    """A predictor asked for each text alone."""
+
+    def answer(texts: Sequence[str]) -> tuple[list[Label], Sequence[Sequence[float]] | None]:
+        found = [predictor.predict([text])[0] for text in texts]
+        rows = [item.scores for item in found if item.scores is not None]
+        return [said(item) for item in found], rows or None  # type: ignore[misc]
+
+    return answer
+
+
 def compare(compiled: Predictor, original: Original, texts: Sequence[str]) -> Agreement:
     """Ask both about each text. Raises ValueError where the original skips or repeats texts."""
     labels, rows = original(texts)

@@ -139,6 +139,7 @@ def models_info(service: Service, request: Request) -> dict[str, Any]:
         "loaded_at": model.loaded_at,
         "engine": model.predictor.engine,
         "not_compiled": model.not_compiled,
+        "own_functions": getattr(model.predictor, "own_functions", []),
         "labels": model.predictor.labels,
         "multilabel": model.predictor.multilabel,
         "signature": lineage.details.get("signature"),

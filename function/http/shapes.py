@@ -209,6 +209,7 @@ def _model_info() -> Json:
         loaded_at={"type": "string", "format": "date-time"},
         engine={"enum": ["compiled", "sklearn", "pyfunc"]},
         not_compiled=NULLABLE_TEXT,
+        own_functions=list_of(TEXT),
         labels={"type": ["array", "null"], "items": TEXT},
         multilabel={"type": "boolean"},
         stale={"type": "boolean"},

@@ -25,6 +25,8 @@ from function.registry.lineage import Lineage
 from function.settings import Settings
 
 if TYPE_CHECKING:
+    from weakref import finalize
+
     from function.compiled.linear import LinearPredictor
     from function.compiler.verify import Agreement
     from function.registry.trained import Versions
@@ -43,6 +45,8 @@ class Original(NamedTuple):
     lineage: Lineage
     example: str
     digest: str | None
+    files: finalize[..., Any] | None = None
+    """What removes its files once the model is gone; None where it needs them no longer."""
 
 
 def from_registry(settings: Settings, stages: Stages, may_be_stale: bool = True) -> Sourced:
@@ -117,11 +121,12 @@ def load_original(
             lineage = _examined(model, lineage, versions)
             predictor = _predictor(model, lineage, settings.label_names(), versions)
         digest = modelfile.digest(folder) if with_digest else None
+        files = None
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
-            finalize(model, cleanup.pop_all().close)
-    return Original(model, predictor, lineage, example, digest)
+            files = finalize(model, cleanup.pop_all().close)
+    return Original(model, predictor, lineage, example, digest, files)
 
 
 def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
@@ -186,6 +191,8 @@ def _compiled(
     original: Original, names: Mapping[str, str], stages: Stages
 ) -> tuple[Predictor, str | None]:
     """The compiled predictor, else the original's own and the reason."""
+    from weakref import finalize
+
     from function.compiler.compiler import NotCompilable
     from function.originals.accents import strip_in_linear_time
 
@@ -194,6 +201,9 @@ def _compiled(
     except NotCompilable as exc:
         strip_in_linear_time(original.model)
         return original.predictor, str(exc)
+    kept = original.files.detach() if predictor.own_functions and original.files else None
+    if kept is not None:  # its functions may want the files for as long as it lives
+        finalize(predictor, kept[1])
     return predictor, None
 
 
@@ -205,13 +215,15 @@ def compile_original(
     Whatever the compiler stumbles over is such a reason: a model of another version may lack any
     attribute. Raises ModelLoadError where no engine could serve the model so.
     """
+    from function.compiled.functions import AS_LIST
     from function.compiler.compiler import NotCompilable, check, translate
 
     if original.predictor.engine != "sklearn":
         raise NotCompilable("only the scikit-learn flavour is compiled")
     try:
         with stages.timed("compile"), garbage.collection_paused():
-            predictor = translate(original.model, labels=names)
+            given = getattr(original.predictor, "given", AS_LIST)
+            predictor = translate(original.model, labels=names, given=given)
         with stages.timed("verify"):
             return predictor, check(predictor, answers_of(original.predictor))
     except (NotCompilable, ModelLoadError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from function.compiled.functions import Before
 from function.errors import ModelLoadError
 from function.originals import readers, refusals, signatures
 from function.originals.estimator import Estimator
@@ -17,6 +18,7 @@ from function.originals.shapes import (
     PROBES,
     Input,
     NoShapeFits,
+    as_frame,
     as_records,
     find_input,
 )
@@ -49,6 +51,14 @@ class SklearnPredictor:
         self._settle_shortcut(decide, probes)
         self.labels: tuple[str, ...] | None = decide.labels
         self.multilabel = decide.multilabel
+
+    @property
+    def given(self) -> Before:
+        """What the model's first step is given, and the first one within a ColumnTransformer."""
+        shape, column = self._input.shape, self._input.column
+        return Before(
+            lambda texts: shape(texts, column), lambda texts: as_frame(texts, column)[column]
+        )
 
     def predict(self, texts: Sequence[str]) -> Sequence[Answer]:
         """As Predictor.predict."""

@@ -35,8 +35,8 @@ class Local:
         say: Callable[[str], None],
     ) -> None:
         """``jobs`` is how many processes answer; None is for all cores, where the model is
-        compiled: others bring threads of their own, which do not always survive a fork. With
-        ``top`` the answers have so many of the terms that decided them.
+        compiled: others, and functions of a model's own, bring threads, which do not always survive
+        a fork. With ``top`` the answers have so many of the terms that decided them.
 
         Raises Unavailable.
         """
@@ -48,7 +48,7 @@ class Local:
         for warning in warnings:
             say(f"warning: {warning}")
         predictor = self._model.predictor
-        self._jobs = jobs or (_cores() if predictor.engine == "compiled" else 1)
+        self._jobs = jobs or (_cores() if predictor.quick_bytes else 1)
         self.shape = Shape(
             predictor.labels or (), predictor.multilabel, with_scores, top is not None
         )

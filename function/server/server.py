@@ -258,8 +258,8 @@ class Server:
     def _most_running(self) -> int:
         model = self.application.service.models.model
         most = self.settings.max_concurrency
-        is_compiled = model is not None and model.predictor.engine == "compiled"
-        return min(most, MOST_THREADS_FOR_COMPILED) if is_compiled else most
+        is_quick = model is not None and model.predictor.quick_bytes > 0
+        return min(most, MOST_THREADS_FOR_COMPILED) if is_quick else most
 
     def _listen(self) -> None:
         if not self._is_accepting:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from function.compiled.functions import AS_LIST, Before
 from function.compiled.numbers import is_number
 from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairwise
 from function.compiler.classifiers.calibrated import read_calibrated
@@ -38,18 +40,19 @@ OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
 """Made of other classifiers, which are read by the function given."""
 
 
-def read_model(model: Any) -> FittedClassifier:
+def read_model(model: Any, given: Before = AS_LIST) -> FittedClassifier:
     """Return what a classifier computes, together with its vectorizers where it is a pipeline, or
-    is made of pipelines. Raises NotCompilable as read_classifier."""
+    is made of pipelines; `given` is what it takes, and they too. Raises NotCompilable as
+    read_classifier."""
     steps = flatten(model)
     if not steps:
         raise NotCompilable("the model is empty")
-    found = read_classifier(steps[-1])
+    found = read_classifier(steps[-1], given)
     if len(steps) == 1:
         return found
     if found.vectorizers is not None:
         raise NotCompilable(f"{describe(steps[-1])} over pipelines, behind other steps")
-    found.vectorizers = read_vectorizers(fold(steps[:-1], found))
+    found.vectorizers = read_vectorizers(fold(steps[:-1], found), given)
     found.weights = found.weights or [[0.0] * found.columns]
     if any(len(row) != found.columns for row in found.weights):
         raise NotCompilable(
@@ -58,13 +61,13 @@ def read_model(model: Any) -> FittedClassifier:
     return found
 
 
-def read_classifier(model: Any) -> FittedClassifier:
+def read_classifier(model: Any, given: Before) -> FittedClassifier:
     """Return what `model` computes. Raises NotCompilable naming what it cannot carry over."""
     name = public_name(model) or ""
     if name in READERS:
         found = READERS[name](model)
     elif name in OVER_OTHERS:
-        found = OVER_OTHERS[name](model, read_model)
+        found = OVER_OTHERS[name](model, partial(read_model, given=given))
     else:
         raise NotCompilable(
             f"{describe(model)} is not a classifier the compiler knows; LogisticRegression, "

@@ -1,0 +1,152 @@
+"""The functions in a fitted model, read: what of them the analyzer's options can say, and the rest.
+
+Follows `_VectorizerMixin.build_analyzer` in sklearn/feature_extraction/text.py: a preprocessor
+replaces lower case and accents, a tokenizer the token pattern, an analyzer everything, and what is
+replaced means nothing then. A function is known by what it is, never by what it seems to do.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+from function.compiled.functions import Function, Functions
+from function.compiler.sklearn_names import (
+    FUNCTION_TRANSFORMER,
+    NotCompilable,
+    public_name,
+)
+
+Preparing = tuple[bool, Literal["ascii", "unicode"] | None, tuple[Function, ...]]
+"""Lower case, accents, and functions ahead of these."""
+
+WORDS = r"\S+"
+"""What `str.split` finds: both go by `str.isspace`."""
+RULES: tuple[Literal["ascii", "unicode"], ...] = ("ascii", "unicode")
+_NOTHING = object()
+
+
+class Reading(NamedTuple):
+    """How a CountVectorizer gets from a text to its terms. Where it ``is_whole``, there are neither
+    stop words nor n-grams."""
+
+    analyzer: Literal["word", "char", "char_wb"]
+    is_whole: bool
+    lowercase: bool
+    strip_accents: Literal["ascii", "unicode"] | None
+    token_pattern: str | None
+    functions: Functions
+
+
+def read_functions(step: Any) -> Reading:
+    """Read what of a CountVectorizer may be a function."""
+    if callable(step.analyzer):
+        pattern = pattern_of(step.analyzer)
+        own = Functions() if pattern else Functions(analyze=_function(step.analyzer))
+        return Reading("word", True, False, None, pattern, own)
+    lowercase, accents, prepare = _read_preparing(step)
+    pattern, tokenize = None, None
+    if step.analyzer == "word":
+        pattern = step.token_pattern
+        if step.tokenizer is not None:
+            pattern = pattern_of(step.tokenizer)
+            tokenize = None if pattern else _function(step.tokenizer)
+    own = Functions(None, prepare, tokenize)
+    return Reading(step.analyzer, False, lowercase, accents, pattern, own)
+
+
+def _read_preparing(step: Any) -> Preparing:
+    if step.preprocessor is not None:
+        return _preparing([step.preprocessor])
+    if callable(step.strip_accents):
+        return _preparing([*([str.lower] if step.lowercase else []), step.strip_accents])
+    return bool(step.lowercase), step.strip_accents or None, ()
+
+
+def _preparing(calls: Sequence[Any]) -> Preparing:
+    """Of functions, one after the other: what an analyzer can do by itself is left to it."""
+    left, accents, lowercase = [*calls], None, False
+    for rule in RULES:
+        if left and left[-1] is _of_sklearn(rule):
+            accents = rule
+            left.pop()
+    if left and left[-1] is str.lower:
+        lowercase = bool(left.pop())
+    return lowercase, accents, tuple(map(_function, left))
+
+
+def _of_sklearn(rule: str) -> Any:
+    text = sys.modules.get("sklearn.feature_extraction.text")
+    return getattr(text, f"strip_accents_{rule}", _NOTHING)
+
+
+def read_before(step: Any) -> Function | None:
+    """The function that a step ahead of the vectorizer consists of; None where it is none that
+    takes texts: a part of scikit-learn's own, or nothing that transforms."""
+    name = public_name(step)
+    if name == FUNCTION_TRANSFORMER:
+        if step.validate:
+            raise NotCompilable("FunctionTransformer has validate=True, which takes numbers only")
+        return _function(step.func, step.kw_args or {})
+    is_own = name is None and not type(step).__module__.startswith("sklearn.")
+    if not is_own or not callable(getattr(step, "transform", None)):
+        return None
+    return None if hasattr(step, "build_analyzer") else _function(step.transform)
+
+
+def _function(call: Any, arguments: Mapping[str, Any] | None = None) -> Function:
+    return Function(name_of(call), call, dict(arguments or {}))
+
+
+def name_of(call: Any) -> str:
+    """What people call a function: ``module:function`` where it is one, else what it is."""
+    if isinstance(call, partial):
+        return f"partial({name_of(call.func)})"
+    owner, name = getattr(call, "__self__", None), getattr(call, "__qualname__", None)
+    if name is None:
+        return f"{type(call).__module__}:{type(call).__qualname__} (an object)"
+    module = getattr(call, "__module__", None)
+    return f"{module or type(owner).__module__}:{name}"
+
+
+def pattern_of(tokenize: Any) -> str | None:
+    """The token pattern whose matches are what ``tokenize`` returns, for functions that mean just
+    that: `str.split` and `re.compile(...).findall`."""
+    if tokenize is str.split:
+        return WORDS
+    owner = getattr(tokenize, "__self__", None)
+    if isinstance(owner, re.Pattern) and tokenize == owner.findall:
+        return _as_pattern(owner)
+    return None
+
+
+_SAME = {r"\w+": r"\b\w+\b", r"\w\w+": r"\b\w\w+\b", r"\w{2,}": r"\b\w\w+\b"}
+"""Greedy runs, spelled as scikit-learn has them: those have ways of their own (analyzer.py)."""
+
+
+def _as_pattern(compiled: re.Pattern[Any]) -> str | None:
+    """The same without flags beside it; None where it cannot be said so."""
+    pattern = compiled.pattern
+    if not isinstance(pattern, str) or compiled.groups > 1:
+        return None  # bytes; tuples of groups, which are no tokens
+    meant = compiled.flags & ~_meaningless(pattern)
+    letters = "".join(letter for flag, letter in _LETTERS.items() if meant & flag)
+    for spelled in (pattern, f"(?{letters}){pattern}"):
+        try:
+            if re.compile(spelled).flags & ~_meaningless(pattern) == meant:
+                return _SAME.get(spelled, spelled)
+        except re.error:  # it has flags of its own, which must come first
+            continue
+    return None
+
+
+_LETTERS = {re.A: "a", re.I: "i", re.M: "m", re.S: "s", re.X: "x"}
+
+
+def _meaningless(pattern: str) -> int:
+    """Flags that make no difference to it."""
+    of_lines = 0 if "^" in pattern or "$" in pattern else int(re.M)
+    return of_lines | (0 if "." in pattern else int(re.S))

@@ -1,0 +1,278 @@
+"""Functions of a model's own: they run as they are, and the rest of the model is compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfVectorizer,
+    strip_accents_unicode,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
+
+from function.compiled.files import CompiledModelError
+from function.compiled.linear import LinearPredictor
+from function.compiled.writing import save
+from function.compiler.compiler import NotCompilable, translate
+from function.compiler.verify import _is_encodable, compare
+from function.model.sources import Original, answers_of, compile_original
+from function.model.stages import Stages
+from function.originals.predictors import SklearnPredictor
+from function.predictor import answer_each
+from function.registry.lineage import Lineage
+from tests.fitted_models import LABELS, TEXTS, as_input, texts_for
+
+pytestmark = pytest.mark.usefixtures("way")
+
+
+def words(text: str) -> list[str]:
+    return [word.strip(".,!") for word in text.split()]
+
+
+def clean(texts: Sequence[str], mark: str = "!") -> list[str]:
+    return [text.replace(mark, " mark ").lower() for text in texts]
+
+
+def clean_series(texts: Any) -> Any:
+    return texts.str.replace("!", " mark ")
+
+
+class Cleaner(TransformerMixin, BaseEstimator):
+    def fit(self, X: Any, y: Any = None) -> Cleaner:
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> list[str]:
+        return clean(X)
+
+
+VECTORIZERS: dict[str, Callable[[], Any]] = {
+    "tokenizer": lambda: TfidfVectorizer(tokenizer=words, token_pattern=None),
+    "tokenizer and all": lambda: TfidfVectorizer(
+        tokenizer=words, token_pattern=None, stop_words=["the", "a"], ngram_range=(1, 3)
+    ),
+    "tokenizer, bigrams": lambda: CountVectorizer(
+        tokenizer=words, token_pattern=None, ngram_range=(2, 2), strip_accents="unicode"
+    ),
+    "preprocessor": lambda: TfidfVectorizer(preprocessor=str.casefold, strip_accents="ascii"),
+    "preprocessor of characters": lambda: TfidfVectorizer(
+        preprocessor=lambda text: text[::-1], analyzer="char_wb", ngram_range=(1, 3)
+    ),
+    "accents": lambda: TfidfVectorizer(strip_accents=lambda text: text.replace("é", "e")),
+    "analyzer": lambda: TfidfVectorizer(analyzer=lambda text: (w[:3] for w in text.split())),
+    "hashed": lambda: HashingVectorizer(tokenizer=words, token_pattern=None, n_features=512),
+    "function, hashed": lambda: make_pipeline(
+        FunctionTransformer(clean), HashingVectorizer(n_features=512)
+    ),
+    "hashed beside others": lambda: FeatureUnion(
+        [
+            ("h", HashingVectorizer(n_features=512)),
+            ("w", TfidfVectorizer(tokenizer=words, token_pattern=None)),
+            ("c", TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3))),
+        ]
+    ),
+    "function": lambda: make_pipeline(FunctionTransformer(clean), TfidfVectorizer()),
+    "function with arguments": lambda: make_pipeline(
+        FunctionTransformer(clean, kw_args={"mark": "?"}), CountVectorizer()
+    ),
+    "two functions": lambda: make_pipeline(
+        FunctionTransformer(np.asarray), FunctionTransformer(clean), TfidfVectorizer()
+    ),
+    "transformer": lambda: make_pipeline(Cleaner(), TfidfVectorizer(tokenizer=words)),
+    "before a union": lambda: make_pipeline(
+        FunctionTransformer(clean),
+        FeatureUnion([("w", TfidfVectorizer()), ("c", TfidfVectorizer(analyzer="char"))]),
+    ),
+    "in a union": lambda: FeatureUnion(
+        [
+            ("w", make_pipeline(FunctionTransformer(clean), TfidfVectorizer())),
+            ("c", CountVectorizer()),
+        ]
+    ),
+    "in a column": lambda: ColumnTransformer(
+        [("t", make_pipeline(FunctionTransformer(clean_series), TfidfVectorizer()), "text")],
+        sparse_threshold=1.0,
+    ),
+}
+NO_CODE: dict[str, tuple[Callable[[], Any], str]] = {
+    "split": (lambda: TfidfVectorizer(tokenizer=str.split), r"\S+"),
+    "analyzer split": (lambda: TfidfVectorizer(analyzer=str.split), r"\S+"),
+    "findall": (lambda: TfidfVectorizer(tokenizer=re.compile(r"\w+").findall), r"\b\w+\b"),
+    "flags": (lambda: TfidfVectorizer(tokenizer=re.compile("[a-z]+", re.I).findall), "(?i)[a-z]+"),
+    "lower": (lambda: TfidfVectorizer(preprocessor=str.lower), r"(?u)\b\w\w+\b"),
+    "accents": (lambda: TfidfVectorizer(preprocessor=strip_accents_unicode), r"(?u)\b\w\w+\b"),
+}
+
+
+CLASSIFIERS: dict[str, Callable[[], Any]] = {
+    "SVC": lambda: make_pipeline(
+        FunctionTransformer(clean),
+        TfidfVectorizer(tokenizer=words, token_pattern=None),
+        SVC(kernel="linear"),
+    ),
+    "voting pipelines": lambda: VotingClassifier(
+        [
+            (
+                "a",
+                make_pipeline(
+                    TfidfVectorizer(tokenizer=words, token_pattern=None), LogisticRegression()
+                ),
+            ),
+            (
+                "b",
+                make_pipeline(
+                    FunctionTransformer(clean), CountVectorizer(), LogisticRegression(C=0.1)
+                ),
+            ),
+            ("c", make_pipeline(TfidfVectorizer(), MultinomialNB())),
+        ],
+        voting="soft",
+    ),
+}
+
+
+def loaded(vectorizer: Any) -> Original:
+    return loaded_model(make_pipeline(vectorizer, LogisticRegression()))
+
+
+def loaded_model(model: Any) -> Original:
+    model.fit(as_input(model, TEXTS), LABELS)
+    predictor = SklearnPredictor(model, {})
+    return Original(
+        model, predictor, Lineage.from_facts({"model_uri": "m", "source": "m"}), "", None
+    )
+
+
+def compiled(original: Original) -> LinearPredictor:
+    return compile_original(original, {}, Stages())[0]
+
+
+@pytest.mark.filterwarnings("ignore:The parameter 'token_pattern'", "ignore:Your stop_words")
+@pytest.mark.parametrize("name", VECTORIZERS)
+def test_a_model_with_functions_of_its_own_answers_as_in_scikit_learn(name: str) -> None:
+    original = loaded(VECTORIZERS[name]())
+    predictor = compiled(original)
+    assert predictor.own_functions and predictor.quick_bytes == 0
+    texts = [text for text in texts_for(2, 100) if _is_encodable(text)]  # a Series holds no other
+    assert compare(predictor, answers_of(original.predictor), texts).problem is None
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_so_does_a_model_of_support_vectors_and_one_of_whole_pipelines(name: str) -> None:
+    original = loaded_model(CLASSIFIERS[name]())
+    predictor = compiled(original)
+    assert predictor.own_functions and predictor.quick_bytes == 0
+    texts = [text for text in texts_for(4, 100) if _is_encodable(text)]
+    assert compare(predictor, answers_of(original.predictor), texts).problem is None
+
+
+@pytest.mark.filterwarnings("ignore:The parameter 'token_pattern'")
+@pytest.mark.parametrize("name", NO_CODE)
+def test_functions_that_mean_a_pattern_or_an_option_are_no_code(name: str, tmp_path: Path) -> None:
+    make, pattern = NO_CODE[name]
+    original = loaded(make())
+    predictor = compiled(original)
+    assert not predictor.own_functions and predictor.quick_bytes > 0
+    assert [part.analyzer["token_pattern"] for part in predictor.vectorizers] == [pattern]
+    assert compare(predictor, answers_of(original.predictor), texts_for(3, 100)).problem is None
+    save(tmp_path / "model", predictor, {})
+
+
+def test_split_and_the_pattern_find_the_same_for_every_character() -> None:
+    text = "".join(f"a{chr(code)}b " for code in range(0x110000))
+    assert text.split() == re.findall(r"\S+", text)
+
+
+def test_a_function_ahead_of_two_vectorizers_is_called_once() -> None:
+    calls: list[int] = []
+
+    def counted(texts: Sequence[str]) -> list[str]:
+        calls.append(len(texts))
+        return [*texts]
+
+    union = FeatureUnion([("w", TfidfVectorizer()), ("c", CountVectorizer())])
+    predictor = compiled(loaded(make_pipeline(FunctionTransformer(counted), union)))
+    calls.clear()
+    predictor.predict(TEXTS[:7])
+    assert calls == [7]
+
+
+def test_a_function_that_remembers_is_refused() -> None:
+    numbers = count()
+
+    def changing(texts: Sequence[str]) -> list[str]:
+        return [f"good {text}" if next(numbers) % 3 else f"bad {text}" for text in texts]
+
+    with pytest.raises(NotCompilable, match=r"disagree|depends on others|fails"):
+        compiled(loaded(make_pipeline(FunctionTransformer(changing), TfidfVectorizer())))
+
+
+def test_a_function_that_looks_at_the_other_texts_is_refused() -> None:
+    def longest(texts: Sequence[str]) -> list[str]:
+        return [text if len(text) == max(map(len, texts)) else "bad" for text in texts]
+
+    with pytest.raises(NotCompilable, match="before: .*longest"):
+        compiled(loaded(make_pipeline(FunctionTransformer(longest), TfidfVectorizer())))
+
+
+def test_what_a_function_raises_fails_its_text_and_no_other() -> None:
+    def picky(text: str) -> list[str]:
+        if "forbidden" in text:
+            raise LookupError("not this one")
+        return text.split()
+
+    predictor = compiled(loaded(TfidfVectorizer(tokenizer=picky, token_pattern=None)))
+    first, second = answer_each(predictor.predict, ["a forbidden text", "good"])
+    assert isinstance(first, LookupError) and second == predictor.predict(["good"])[0]
+
+
+def test_a_function_that_makes_fewer_texts_is_an_error() -> None:
+    def dropping(texts: Sequence[str]) -> list[str]:
+        return [text for text in texts if text != "drop me"]
+
+    predictor = compiled(loaded(make_pipeline(FunctionTransformer(dropping), TfidfVectorizer())))
+    with pytest.raises(ValueError, match="makes 1 of"):
+        predictor.predict(["drop me", "good"])
+
+
+@pytest.mark.filterwarnings("ignore:The parameter 'token_pattern'")
+@pytest.mark.parametrize("name", ["tokenizer and all", "before a union", "function", "hashed"])
+def test_an_explanation_has_the_terms_and_no_places(name: str) -> None:
+    original = loaded(VECTORIZERS[name]())
+    predictor = compiled(original)
+    text = "Good, great product! The qqq"
+    found = predictor.explain(text, predictor.predict([text])[0])
+    total = found.intercept + sum(term.contribution for term in found.terms)
+    assert found.terms and total == pytest.approx(found.score)
+    assert not any(term.spans for term in [*found.terms, *found.unknown])
+
+
+def test_functions_of_its_own_are_not_written_to_a_folder(tmp_path: Path) -> None:
+    predictor = compiled(loaded(TfidfVectorizer(tokenizer=words, token_pattern=None)))
+    with pytest.raises(CompiledModelError, match="holds no code, and there is tokenize: .*:words"):
+        save(tmp_path / "model", predictor, {})
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_function_transformer_that_validates_is_refused() -> None:
+    model = make_pipeline(FunctionTransformer(clean), TfidfVectorizer(), LogisticRegression()).fit(
+        as_input(None, TEXTS), LABELS
+    )
+    model[0].validate = True
+    with pytest.raises(NotCompilable, match="validate=True"):
+        translate(model)
