@@ -131,6 +131,16 @@ def test_a_compiled_folder_is_served_without_any_heavy_package(compiled: Path) -
     assert not {name.partition(".")[0] for name in loaded} & heavy
 
 
+def test_what_few_models_have_is_not_imported_for_the_others(compiled: Path) -> None:
+    loaded = modules_after(
+        "from function.compiled.artifact import load\n"
+        f"load({str(compiled)!r})[0].predict(['good'])\n"
+    )
+    few = ("hashed", "murmur", "functions", "runs", "support", "pairwise", "members", "bayes_apart")
+    assert "function.compiled.linear" in loaded
+    assert not loaded & {f"function.compiled.{name}" for name in few}
+
+
 def test_labels_rename_the_classes_of_a_compiled_folder(
     create_app: AppFactory, compiled: Path
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from function.compiled import native
 from function.compiled.decision import build_decision
@@ -19,12 +19,8 @@ from function.predictor import Answer, Prediction
 Answers = Callable[[Sequence[str]], list[Answer]]
 
 
-class Settle(NamedTuple):
-    """What answers a text whose scores are this close."""
-
-    margin: float
-    answer: Callable[[str], Answer]
-
+Settle = tuple[float, Callable[[str], Answer]]
+"""A margin, and what answers a text whose scores are within it."""
 
 _make = tuple.__new__  # as decision.py
 
@@ -62,8 +58,9 @@ def build_answers(
 
     def settled(texts: Sequence[str]) -> list[Answer]:
         assert settle is not None
+        margin, answer = settle
         return [
-            decide_in_python(numbers, settle.margin) or settle.answer(text)
+            decide_in_python(numbers, margin) or answer(text)
             for text, numbers in zip(texts, found(texts), strict=True)
         ]
 

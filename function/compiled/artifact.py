@@ -44,7 +44,6 @@ from function.compiled.files import (
     damaged,
     read_sums,
 )
-from function.compiled.hashed import HashedVocabulary
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.pairs import PairVocabulary
@@ -61,15 +60,9 @@ KIND = "compiled text classifier"
 PARTS = {
     TermVocabulary.kind: ("terms", "rows", "table"),
     PairVocabulary.kind: ("terms", "pairs", "rows", "table"),
-    HashedVocabulary.kind: ("columns", "table"),
+    "hashed": ("columns", "table"),
 }
 """By kind of vocabulary, what a vectorizer's file consists of."""
-_VOCABULARIES: Mapping[str, Callable[[], type[Vocabulary]]] = {
-    TermVocabulary.kind: term_vocabulary,
-    PairVocabulary.kind: pair_vocabulary,
-    HashedVocabulary.kind: lambda: HashedVocabulary,
-}
-
 ReadParts = Callable[[Files, int, Mapping[str, int], Mapping[str, str]], dict[str, bytes]]
 
 
@@ -157,7 +150,7 @@ def _load_vectorizer(
 ) -> Vectorizer:
     kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", {})
     parts = read(place, position, {part: sizes.get(part) for part in PARTS[kind]}, sums)
-    vocabulary = _VOCABULARIES[kind]()
+    vocabulary = _vocabulary(kind)
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     found = Vectorizer(
         vocabulary=vocabulary.from_parts(spec["analyzer"], layout, parts, **spec.pop("terms")),
@@ -169,6 +162,14 @@ def _load_vectorizer(
     if isinstance(found.vocabulary, NativeVocabulary):
         found.vocabulary.let_rows_go()
     return found
+
+
+def _vocabulary(kind: str) -> type[Vocabulary]:
+    if kind == "hashed":
+        from function.compiled.hashed import HashedVocabulary
+
+        return HashedVocabulary
+    return term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()
 
 
 def _read_parts(

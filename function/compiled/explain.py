@@ -9,17 +9,19 @@ links.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from function.compiled.faithful import Feature, add_up
 from function.compiled.functions import build_own_analyzer
-from function.compiled.hashed import HashedVocabulary
 from function.compiled.links import Mix, link, mixed, mixes
 from function.compiled.spans import build_finder
 from function.compiled.vectorizer import Vectorizer, Vocabulary
 from function.errors import NotExplainable
 from function.explanation import Explanation, Span, Term, Unknown
 from function.predictor import Answer
+
+if TYPE_CHECKING:
+    from function.compiled.hashed import HashedVocabulary
 
 Features = Callable[[str], tuple[Iterable[int], Sequence[Feature]]]
 """As faithful.build_features has it."""
@@ -91,7 +93,7 @@ def _build_feature_of(
     vocabulary: Vocabulary, features: Mapping[int, Feature], terms: Iterable[str]
 ) -> Callable[[str], Feature | None]:
     """Return what finds a term's value and row among a text's, None where it is not known."""
-    if isinstance(vocabulary, HashedVocabulary):
+    if vocabulary.kind == "hashed":
         return _build_hashed_feature_of(vocabulary, features, terms)
     column_of = vocabulary.column_of
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log, sqrt
 from struct import Struct
 
-from function.compiled.hashed import HashedVocabulary
 from function.compiled.rows import COLUMN_MASK
 from function.compiled.vectorizer import Vectorizer, Vocabulary, table_layout
 
@@ -72,7 +71,7 @@ def _build_count(
     vocabulary: Vocabulary,
 ) -> tuple[Callable[[str], Mapping[int, int]], Callable[[int], int] | None]:
     """Return what counts a text's terms by column, ascending, and where a column's row is."""
-    if isinstance(vocabulary, HashedVocabulary):
+    if vocabulary.kind == "hashed":
         count_in = vocabulary.counts_in
         return lambda text: dict(sorted(count_in(text).items())), vocabulary.row_of
     rows_in = vocabulary.rows_in

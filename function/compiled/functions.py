@@ -100,9 +100,7 @@ def build_given(
     them is called once."""
     befores = [functions.before if functions else None for functions in found]
     distinct = {id(before): before for before in befores if before is not None}
-    count, places = len(befores), [*map(id, befores)]
-    if not distinct:
-        return lambda texts: [texts] * count
+    places = [*map(id, befores)]
 
     def given(texts: Sequence[str]) -> list[Sequence[str]]:
         made = {key: before(texts) for key, before in distinct.items()}

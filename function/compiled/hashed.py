@@ -12,15 +12,14 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import mul
-from struct import Struct
-from typing import Any
+from operator import lt, mul
+from typing import Any, Literal
 
-from function.compiled.analyzer import AnalyzerSpec, build_analyzer
-from function.compiled.functions import Functions, build_own_analyzer
+from function.compiled.analyzer import Analyze, AnalyzerSpec, build_analyzer
 from function.compiled.murmur import murmur3
 from function.compiled.rows import LARGEST_FIELD, RowLayout, fixed_point
 from function.compiled.terms import Repeats
+from function.compiled.vectorizer import table_layout
 
 MOST_FEATURES = 1 << 22
 MOST_KEPT = 1 << 16
@@ -30,7 +29,7 @@ MOST_KEPT = 1 << 16
 class HashedVocabulary:
     """Finds a term's column; see quick.py and faithful.py for what is made of it."""
 
-    kind = "hashed"
+    kind: Literal["hashed"] = "hashed"
 
     def __init__(
         self,
@@ -38,10 +37,11 @@ class HashedVocabulary:
         columns: array[int],
         features: int,
         alternate_sign: bool,
-        functions: Functions | None = None,
+        analyze: Analyze | None = None,
     ) -> None:
-        """`columns` are those with a row of their own, ascending, out of so many `features`."""
-        self.analyze = build_own_analyzer(spec, functions) if functions else build_analyzer(spec)
+        """`columns` are those with a row of their own, ascending, out of so many `features`;
+        `analyze` as TermVocabulary's."""
+        self.analyze = analyze or build_analyzer(spec)
         self.columns, self.features, self.alternate_sign = columns, features, alternate_sign
         self._places: dict[str, tuple[int, int]] = {}
         self._met = self._unknown = 0
@@ -95,7 +95,7 @@ class HashedVocabulary:
         own = self.columns
         if len(own) + 1 != columns or not 0 < self.features <= MOST_FEATURES:
             raise ValueError(f"{len(own)} columns of {self.features} with {columns} rows")
-        if own and not (own[-1] < self.features and len({*own}) == len(own) and _ascend(own)):
+        if own and not (own[-1] < self.features and all(map(lt, own, own[1:]))):
             raise ValueError(f"columns that are not ascending, below {self.features}")
 
     def to_parts(self, layout: RowLayout) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -118,10 +118,6 @@ class HashedVocabulary:
         return cls(spec, array("I", files["columns"]), features, alternate_sign)
 
 
-def _ascend(columns: Sequence[int]) -> bool:
-    return all(left < right for left, right in zip(columns, columns[1:], strict=False))
-
-
 class HashedRows:
     """The packed rows of the quick way, made when a term is first met."""
 
@@ -134,7 +130,7 @@ class HashedRows:
         units: tuple[float, float],
     ) -> None:
         self._vocabulary, self._layout, self._units = vocabulary, layout, units
-        self._table, self._row = table, Struct(f"{1 + scores}d")
+        self._table, self._row = table, table_layout(scores)
         self._check(1 + scores)
         self._rows = _Rows(vocabulary, self._pack)
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from function.compiled.answers import Answers, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import add_up, build_features
-from function.compiled.functions import build_given
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
@@ -67,7 +66,7 @@ class LinearPredictor:
         self._decide = build_decision(decision, labels, len(self.intercepts))
         scores = len(self.intercepts)
         self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
-        self._given = build_given([part.functions for part in self.vectorizers])
+        self._given = self._build_given()
         self._answer = (
             build_answers(vectorizers, intercepts, decision, labels, binarize, self._settle())
             if self.native
@@ -153,7 +152,16 @@ class LinearPredictor:
         count = len(self.vectorizers)
         if self.support is None:
             return None
-        return Settle(MARGIN, lambda text: self._decide_faithfully([text] * count))
+        return MARGIN, lambda text: self._decide_faithfully([text] * count)
+
+    def _build_given(self) -> Callable[[Sequence[str]], Given]:
+        """What makes of texts those that each vectorizer gets."""
+        found = [part.functions for part in self.vectorizers]
+        if not any(found):
+            return lambda texts: [texts] * len(found)
+        from function.compiled.functions import build_given
+
+        return build_given(found)
 
     def _build_answers(self) -> Answers:
         score, decide = self._build_score(), self._decide

@@ -14,7 +14,6 @@ from math import isfinite
 from typing import Any
 
 from function.compiled.analyzer import SAME_TOKENS_FASTER, AnalyzerSpec
-from function.compiled.hashed import HashedVocabulary
 from function.compiled.numbers import is_number
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
@@ -34,7 +33,7 @@ def _finite(text: str) -> float:
     return number
 
 
-_VOCABULARIES = (TermVocabulary.kind, PairVocabulary.kind, HashedVocabulary.kind)
+_VOCABULARIES = (TermVocabulary.kind, PairVocabulary.kind, "hashed")
 
 
 def check(manifest: Mapping[str, Any]) -> None:
@@ -143,8 +142,7 @@ def _is_support(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and _is_list(value.get("counts"), _is_count)
-        and isinstance(value.get("sizes"), dict)
-        and all(map(_is_count, value["sizes"].values()))
+        and _are_sizes(value.get("sizes"))
     )
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import pairwise, repeat
 from operator import sub
-from typing import Any
+from typing import Any, Literal
 
 from function.compiled.analyzer import AnalyzerSpec, Splitter, build_splitter
 from function.compiled.rows import COLUMN_MASK, RowLayout
@@ -38,7 +38,7 @@ class Node(dict["Node | None", int]):
 class PairVocabulary:
     """As TermVocabulary, for words and pairs of words, or for either alone."""
 
-    kind = "pairs"
+    kind: Literal["pairs"] = "pairs"
 
     def __init__(self, spec: AnalyzerSpec, nodes: dict[str, Node]) -> None:
         """Takes the words' nodes over, from `link` or a file."""

@@ -7,7 +7,6 @@ from itertools import repeat
 from math import sqrt
 
 from function.compiled.faithful import frequency
-from function.compiled.hashed import HashedRows, HashedVocabulary
 from function.compiled.rows import COLUMN_BITS, FIELD_MASK, RowLayout
 from function.compiled.terms import Repeats
 from function.compiled.vectorizer import Vectorizer, row_layout
@@ -47,7 +46,9 @@ def _build_sums(
     most = MOST_TERMS if has_squares else MOST_UNNORMALISED_TERMS
     assert not isinstance(vocabulary, NativeVocabulary), "answers.py asks those in C"
     layout = row_layout(scores, vectorizer.norm, is_quick=True)
-    if isinstance(vocabulary, HashedVocabulary):
+    if vocabulary.kind == "hashed":
+        from function.compiled.hashed import HashedRows
+
         assert vectorizer.units is not None
         rows = HashedRows(vocabulary, vectorizer.table, scores, layout, vectorizer.units)
         totals = rows.totals

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from math import sqrt
 from struct import Struct
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from function.compiled.analyzer import AnalyzerSpec
-from function.compiled.functions import Functions
-from function.compiled.hashed import HashedVocabulary
 from function.compiled.native import largest_of
 from function.compiled.numbers import LARGEST
 from function.compiled.pairs import PairVocabulary
@@ -16,7 +14,13 @@ from function.compiled.rows import RowLayout
 from function.compiled.terms import TermVocabulary
 from function.compiled.vocabularies import NativePairs, NativeTerms
 
-Vocabulary = TermVocabulary | PairVocabulary | NativeTerms | NativePairs | HashedVocabulary
+if TYPE_CHECKING:  # what few models have is imported for these alone
+    from function.compiled.functions import Functions
+    from function.compiled.hashed import HashedVocabulary
+
+Vocabulary: TypeAlias = (
+    "TermVocabulary | PairVocabulary | NativeTerms | NativePairs | HashedVocabulary"
+)
 
 
 class Vectorizer(NamedTuple):
@@ -45,7 +49,7 @@ class Vectorizer(NamedTuple):
     def width(self) -> int:
         """How many columns it has in scikit-learn."""
         own = self.vocabulary
-        return own.features if isinstance(own, HashedVocabulary) else self.columns
+        return own.features if own.kind == "hashed" else self.columns
 
 
 def check_numbers(vectorizer: Vectorizer, scores: int) -> None:

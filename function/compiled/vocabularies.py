@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from function.compiled import native
 from function.compiled.analyzer import (
@@ -21,8 +21,10 @@ from function.compiled.analyzer import (
 )
 from function.compiled.pairs import PairVocabulary, count_parts, splitter_for
 from function.compiled.rows import RowLayout
-from function.compiled.runs import NO_RUNS, Runs, runs_of
 from function.compiled.terms import TermVocabulary, joined_terms
+
+if TYPE_CHECKING:
+    from function.compiled.runs import Runs
 
 MOST_IN_A_ROW = 2**31 - 1
 """Of an n-gram: no text is that long."""
@@ -93,7 +95,7 @@ class NativeVocabulary:
 class NativePairs(NativeVocabulary):
     """As PairVocabulary."""
 
-    kind = PairVocabulary.kind
+    kind: Literal["pairs"] = PairVocabulary.kind
 
     def __init__(self, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes]) -> None:
         """Raises ValueError where the files do not fit together."""
@@ -139,7 +141,7 @@ class NativePairs(NativeVocabulary):
 class NativeTerms(NativeVocabulary):
     """As TermVocabulary."""
 
-    kind = TermVocabulary.kind
+    kind: Literal["terms"] = TermVocabulary.kind
 
     def __init__(
         self, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes], separator: str
@@ -187,6 +189,8 @@ class NativeTerms(NativeVocabulary):
 
 def _finding(spec: AnalyzerSpec) -> tuple[Prepare, Runs, Sequence[str]]:
     """Return what Python does before native/, the tokens to find there, and those to leave out."""
+    from function.compiled.runs import NO_RUNS, runs_of
+
     if spec["analyzer"] != "word":
         return build_preparer(spec["lowercase"], spec["strip_accents"]) or str, NO_RUNS, ()
     runs = runs_of(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN)

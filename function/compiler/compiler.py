@@ -141,7 +141,7 @@ def _join_weights(
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
     most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
-    in_python = any(any(vectorizer.functions) for vectorizer in vectorizers)
+    in_python = any(vectorizer.own_functions for vectorizer in vectorizers)
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]

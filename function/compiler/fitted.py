@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from function.compiled.analyzer import AnalyzerSpec
-from function.compiled.functions import Functions
+from function.compiled.analyzer import Analyze, AnalyzerSpec
+from function.compiled.functions import Functions, build_own_analyzer
+from function.compiled.vectorizer import Vectorizer, Vocabulary
 from function.compiler.sklearn_names import NotCompilable, describe
 
 
@@ -38,6 +39,37 @@ class FittedVectorizer:
     hashing: Hashing | None = None
     """Where terms are known by their hashes; there are no `terms` then."""
     functions: Functions = Functions()
+
+    @property
+    def own_functions(self) -> Functions | None:
+        """Those functions, where there are any."""
+        return self.functions if any(self.functions) else None
+
+    def own_analyzer(self) -> Analyze | None:
+        """Return what makes its terms, where that is other than the options have it."""
+        makes_terms = self.functions.make_terms
+        return build_own_analyzer(self.analyzer, self.functions) if makes_terms else None
+
+    def packed(
+        self,
+        vocabulary: Vocabulary,
+        table: bytes,
+        columns: int,
+        units: tuple[float, float] | None,
+    ) -> Vectorizer:
+        """Return what serves: these, beside all that it is in itself."""
+        return Vectorizer(
+            analyzer=self.analyzer,
+            vocabulary=vocabulary,
+            table=table,
+            units=units,
+            columns=columns,
+            binary=self.binary,
+            sublinear=self.sublinear,
+            norm=self.norm,
+            scale=self.scale,
+            functions=self.own_functions,
+        )
 
     @property
     def columns(self) -> int:

@@ -46,19 +46,10 @@ def pack_hashed(
         products = [[v * w for v, w in zip(values, row, strict=True)] for row in rows]
         units = units_for(fitted, values, rows, products, most_rounding)
     columns = array("I", own.tolist())
-    functions = fitted.functions if any(fitted.functions) else None
-    return Vectorizer(
-        analyzer=fitted.analyzer,
-        vocabulary=HashedVocabulary(fitted.analyzer, columns, features, alternate_sign, functions),
-        table=table.tobytes(),
-        units=units,
-        columns=len(table),
-        binary=fitted.binary,
-        sublinear=fitted.sublinear,
-        norm=fitted.norm,
-        scale=fitted.scale,
-        functions=functions,
+    vocabulary = HashedVocabulary(
+        fitted.analyzer, columns, features, alternate_sign, fitted.own_analyzer()
     )
+    return fitted.packed(vocabulary, table.tobytes(), len(table), units)
 
 
 def _most_frequent(numbers: Any) -> float:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from math import isfinite, sqrt
 
-from function.compiled.analyzer import AnalyzerSpec
-from function.compiled.functions import Functions
+from function.compiled.analyzer import Analyze, AnalyzerSpec
 from function.compiled.linear import MARGIN
 from function.compiled.pairs import PairVocabulary, link
 from function.compiled.quick import MOST_TERMS, MOST_UNNORMALISED_TERMS
@@ -47,43 +46,30 @@ def pack_vectorizer(
         if fitted.norm == "l2":
             fields.insert(0, [*fixed_point([v * v for v in values], units[1])])
         rows = [*zip(*fields, strict=True)]
-    functions = fitted.functions if any(fitted.functions) else None
     packed = [layout.pack(column, row) for column, row in enumerate(rows)]
-    return Vectorizer(
-        analyzer=fitted.analyzer,
-        vocabulary=build_vocabulary(
-            fitted.analyzer,
-            layout,
-            dict(zip(fitted.terms, packed, strict=True)),
-            functions,
-            in_python,
-        ),
-        table=array("d", chain.from_iterable(zip(values, *weights, strict=True))).tobytes(),
-        units=units,
-        columns=len(values),
-        binary=fitted.binary,
-        sublinear=fitted.sublinear,
-        norm=fitted.norm,
-        scale=fitted.scale,
-        functions=functions,
+    by_term = dict(zip(fitted.terms, packed, strict=True))
+    vocabulary = build_vocabulary(
+        fitted.analyzer, layout, by_term, fitted.own_analyzer(), in_python
     )
+    table = array("d", chain.from_iterable(zip(values, *weights, strict=True))).tobytes()
+    return fitted.packed(vocabulary, table, len(values), units)
 
 
 def build_vocabulary(
     analyzer: AnalyzerSpec,
     layout: RowLayout,
     rows: dict[str, int],
-    functions: Functions | None = None,
+    analyze: Analyze | None = None,
     in_python: bool = False,
 ) -> Vocabulary:
-    """Return the quickest vocabulary for such terms; C calls none of a model's own functions."""
-    makes_terms = functions is not None and functions.make_terms
+    """Return the quickest vocabulary for such terms, which `analyze` makes where the analyzer does
+    not; C calls none of a model's own functions."""
     quickest: type[Vocabulary]
     found: TermVocabulary | PairVocabulary
-    if PairVocabulary.fits(analyzer) and not makes_terms:
+    if analyze is None and PairVocabulary.fits(analyzer):
         found, quickest = PairVocabulary(analyzer, link(analyzer, rows)), pair_vocabulary()
     else:
-        found, quickest = TermVocabulary(analyzer, rows, functions), term_vocabulary()
+        found, quickest = TermVocabulary(analyzer, rows, analyze), term_vocabulary()
     if in_python or isinstance(found, quickest):
         return found
     more, files = found.to_parts(layout)
