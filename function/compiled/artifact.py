@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
@@ -63,7 +63,6 @@ PARTS = {
     "hashed": ("columns", "table"),
 }
 """By kind of vocabulary, what a vectorizer's file consists of."""
-ReadParts = Callable[[Files, int, Mapping[str, int], Mapping[str, str]], dict[str, bytes]]
 
 
 def load(
@@ -100,9 +99,8 @@ def _build(
     files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
     scores = len(facts["intercepts"])
-    read = _read_parts_apart if facts["format"] == 2 else _read_parts
     vectorizers = [
-        _load_vectorizer(files, position, dict(spec), scores, sums, read)
+        _load_vectorizer(files, position, dict(spec), scores, sums)
         for position, spec in enumerate(facts["vectorizers"])
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
@@ -130,12 +128,8 @@ def _load_support(
     spec = facts["support"]
     if facts["decision"]["kind"] != "pairwise":
         raise ValueError("support: vectors for a decision without pairs of classes")
-    sizes = [spec["sizes"][part] for part in PARTS]
-    (*contents, rest), digest = files.read(SUPPORT, sizes)
-    _check(files.named, SUPPORT, digest, sums)
-    if rest or sum(map(len, contents)) != sum(sizes):
-        raise ValueError(f"support: {sizes} are not the sizes of its parts")
-    found = SupportVectors(spec["counts"], dict(zip(PARTS, contents, strict=True)))
+    sizes = {part: spec["sizes"][part] for part in PARTS}
+    found = SupportVectors(spec["counts"], _read_parts(files, SUPPORT, sizes, sums))
     found.check(len(facts["labels"]), sum(part.width for part in vectorizers))
     return found
 
@@ -146,10 +140,13 @@ def _load_vectorizer(
     spec: dict[str, Any],
     scores: int,
     sums: Mapping[str, str],
-    read: ReadParts,
 ) -> Vectorizer:
-    kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", {})
-    parts = read(place, position, {part: sizes.get(part) for part in PARTS[kind]}, sums)
+    kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", None)
+    if sizes is None:  # format 2
+        parts = _read_parts_apart(place, position, PARTS[kind], sums)
+    else:
+        sizes = {part: sizes[part] for part in PARTS[kind]}
+        parts = _read_parts(place, f"{VECTORIZER}.{position}", sizes, sums)
     vocabulary = _vocabulary(kind)
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     found = Vectorizer(
@@ -173,10 +170,9 @@ def _vocabulary(kind: str) -> type[Vocabulary]:
 
 
 def _read_parts(
-    place: Files, position: int, sizes: Mapping[str, int], sums: Mapping[str, str]
+    place: Files, name: str, sizes: Mapping[str, int], sums: Mapping[str, str]
 ) -> dict[str, bytes]:
-    """The vectorizer's parts by name, of one file."""
-    name = f"{VECTORIZER}.{position}"
+    """A file's parts by name, of these sizes."""
     (*contents, rest), digest = place.read(name, sizes.values())
     _check(place.named, name, digest, sums)
     if rest or sum(map(len, contents)) != sum(sizes.values()):
@@ -185,11 +181,11 @@ def _read_parts(
 
 
 def _read_parts_apart(
-    place: Files, position: int, sizes: Mapping[str, int], sums: Mapping[str, str]
+    place: Files, position: int, names: Sequence[str], sums: Mapping[str, str]
 ) -> dict[str, bytes]:
-    """As `_read_parts`, of format 2: each part in a file of its own, which has its size."""
+    """As `_read_parts`, of format 2: each of a vectorizer's in a file of its own."""
     parts = {}
-    for part in sizes:
+    for part in names:
         (parts[part],), digest = place.read(f"{part}.{position}")
         _check(place.named, f"{part}.{position}", digest, sums)
     return parts

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from function.compiled.probabilities import joint_to_probabilities
+from function.compiled.probabilities import joint_to_probabilities, winner
 from function.predictor import Answer, MultilabelPrediction, Prediction
 
 SMALL = 1e-6
@@ -67,11 +67,10 @@ def _of_two(names: Sequence[str]) -> Decide:
 def _of_more(names: Sequence[str]) -> Decide:
     def decide(scores: Sequence[float], margin: float) -> Answer | None:
         shares = _shares(scores)
-        ranked, total = sorted(shares), sum(shares)
+        best, total = winner(shares, margin), sum(shares)
         # Where hardly any probability is left, the division magnifies what rounding did to it.
-        if margin >= 0.0 and (ranked[-1] - ranked[-2] <= margin or total < SMALL):
+        if best is None or margin >= 0.0 and total < SMALL:
             return None
-        best = shares.index(ranked[-1])
         divided = tuple([share / total for share in shares] if total else shares)
         return Prediction(names[best], divided[best], divided)
 

@@ -31,6 +31,7 @@ from function.compiled.probabilities import (
     joint_to_probabilities,
     logistic,
     softmax,
+    winner,
 )
 from function.predictor import Answer, MultilabelPrediction, Prediction
 
@@ -128,16 +129,6 @@ def _fixed(names: tuple[str, ...], best: int, shares: Sequence[float]) -> Decide
     return lambda scores, margin: answer
 
 
-def _winner(scores: Sequence[float], margin: float) -> int | None:
-    """Return which is the best, ties to the first as in np.argmax; None where another is within the
-    margin."""
-    others = [*scores]  # sorting them takes twice the time
-    best = max(others)
-    place = others.index(best)
-    del others[place]
-    return None if best - max(others) <= margin else place
-
-
 def _labels_only(names: tuple[str, ...]) -> Decide:
     def decide_sign(scores: Sequence[float], margin: float) -> Prediction | None:
         if abs(scores[0]) <= margin:
@@ -145,7 +136,7 @@ def _labels_only(names: tuple[str, ...]) -> Decide:
         return Prediction(names[scores[0] > 0.0], None, None)
 
     def decide_best(scores: Sequence[float], margin: float) -> Prediction | None:
-        best = _winner(scores, margin)
+        best = winner(scores, margin)
         return None if best is None else Prediction(names[best], None, None)
 
     return decide_sign if len(names) == 2 else decide_best
@@ -155,7 +146,7 @@ def _by_score(names: tuple[str, ...], probabilities: Probabilities) -> Decide:
     """The label of the best score."""
 
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
-        best = _winner(scores, margin)
+        best = winner(scores, margin)
         if best is None:
             return None
         shares = tuple(probabilities(scores))
@@ -169,7 +160,7 @@ def _by_probability(names: tuple[str, ...], probabilities: Probabilities) -> Dec
 
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
         shares = tuple(probabilities(scores))
-        best = _winner(shares, margin)
+        best = winner(shares, margin)
         return None if best is None else Prediction(names[best], shares[best], shares)
 
     return decide

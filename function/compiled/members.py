@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.numbers import is_number
+from function.compiled.probabilities import winner
 from function.predictor import Answer, Prediction
 
 Decide = Callable[[Sequence[float], float], Answer | None]
@@ -48,9 +49,8 @@ def build_members(
                 return None
             sums = [own + more for own, more in zip(sums, given, strict=True)]
         shares = tuple([own / total for own in sums])
-        best = shares.index(max(shares))
-        ranked = sorted(shares)
-        if margin >= 0.0 and len(ranked) > 1 and ranked[-1] - ranked[-2] <= margin:
+        best = winner(shares, margin)
+        if best is None:
             return None
         if not has_probabilities:
             return Prediction(names[best], None, None)

@@ -13,6 +13,7 @@ from typing import Any
 
 from function.compiled.coupling import coupled, pairs_of
 from function.compiled.numbers import is_number
+from function.compiled.probabilities import winner
 from function.predictor import Prediction
 
 Rank = Callable[[Sequence[float], float], int | None]
@@ -71,9 +72,7 @@ def _rank(classes: int, zero_is_second: bool, by_confidence: bool) -> Rank:
         if not by_confidence:
             return votes.index(max(votes))
         weighed = [v + c for v, c in zip(votes, _confidences(scores), strict=True)]
-        if margin >= 0.0 and sum([max(weighed) - own <= margin for own in weighed]) > 1:
-            return None
-        return weighed.index(max(weighed))
+        return winner(weighed, margin)
 
     def _confidences(scores: Sequence[float]) -> list[float]:
         """Of each class, its scores' sum between -1/3 and 1/3."""

@@ -1,4 +1,5 @@
-"""A decision function's scores to probabilities, each as scikit-learn or scipy rounds it."""
+"""A decision function's scores to probabilities, each as scikit-learn or scipy rounds it, and the
+best of either."""
 
 from __future__ import annotations
 
@@ -34,3 +35,13 @@ def logistic(score: float) -> float:
 def clipped(score: float) -> float:
     """SGDClassifier's probability for loss="modified_huber"."""
     return (max(-1.0, min(1.0, score)) + 1.0) / 2.0
+
+
+def winner(scores: Sequence[float], margin: float) -> int | None:
+    """Return which is the best, ties to the first as in np.argmax; None where another is within the
+    margin."""
+    others = [*scores]  # sorting them takes twice the time
+    best = max(others)
+    place = others.index(best)
+    del others[place]
+    return None if best - max(others) <= margin else place

@@ -46,8 +46,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         found["table"] = vectorizer.table
         parts = {part: found[part] for part in PARTS[vectorizer.vocabulary.kind]}
         files[f"{VECTORIZER}.{position}"] = b"".join(parts.values())
-        sizes = {part: len(content) for part, content in parts.items()}
-        specs.append({**_spec(vectorizer, terms), "sizes": sizes})
+        specs.append({**_spec(vectorizer, terms), "sizes": _sizes(parts)})
     facts = {
         "kind": KIND,
         "byte_order": sys.byteorder,
@@ -62,13 +61,16 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     if predictor.support is not None:
         parts = predictor.support.parts
         files[SUPPORT] = b"".join(parts.values())
-        sizes = {part: len(content) for part, content in parts.items()}
-        facts["support"] = {"counts": predictor.support.counts, "sizes": sizes}
+        facts["support"] = {"counts": predictor.support.counts, "sizes": _sizes(parts)}
     facts["format"] = format_of(facts)
     files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
     sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
     files[SUMS] = sums.encode()
     return files
+
+
+def _sizes(parts: Mapping[str, bytes]) -> dict[str, int]:
+    return {part: len(content) for part, content in parts.items()}
 
 
 def _spec(vectorizer: Vectorizer, terms: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,24 +112,21 @@ def _read_counts(step: Any, before: Before) -> FittedVectorizer:
         raise NotCompilable(f"{describe(step)} has terms that are not strings")
     if [int(vocabulary[term]) for term in terms] != list(range(len(terms))):
         raise NotCompilable(f"{describe(step)} has a vocabulary with gaps or repeated columns")
+    analyzer, functions = _read_analyzer(step, before)
     return FittedVectorizer(
-        analyzer=_read_analyzer(step),
+        analyzer=analyzer,
         terms=terms,
         binary=bool(step.binary),
         kept=list(range(len(terms))),
-        functions=_read_own(step, before),
+        functions=functions,
     )
 
 
 def _read_hashing(step: Any, before: Before) -> FittedVectorizer:
     _refuse_other_parts(step)
-    found = FittedVectorizer(_read_analyzer(step), [], bool(step.binary))
-    found.functions = _read_own(step, before)
+    analyzer, functions = _read_analyzer(step, before)
+    found = FittedVectorizer(analyzer, [], bool(step.binary), functions=functions)
     return read_hashing(step, found)
-
-
-def _read_own(step: Any, before: Before) -> Functions:
-    return read_functions(step).functions._replace(before=before if before.functions else None)
 
 
 def _refuse_other_parts(step: Any) -> None:
@@ -146,7 +143,8 @@ def _refuse_other_parts(step: Any) -> None:
         )
 
 
-def _read_analyzer(step: Any) -> AnalyzerSpec:
+def _read_analyzer(step: Any, before: Before) -> tuple[AnalyzerSpec, Functions]:
+    """The options that make a text's terms, and the functions that stand in their places."""
     reading = read_functions(step)
     has_words = reading.analyzer == "word" and not reading.is_whole
     stop_words = step.get_stop_words() if has_words else None
@@ -156,7 +154,7 @@ def _read_analyzer(step: Any) -> AnalyzerSpec:
     pattern = reading.token_pattern
     if pattern and (found := timing(pattern)) and found.seconds > MOST_SECONDS:
         raise NotCompilable(in_words(named(step), found))
-    return AnalyzerSpec(
+    spec = AnalyzerSpec(
         analyzer=reading.analyzer,
         ngram_range=[int(shortest), int(longest)],
         lowercase=reading.lowercase,
@@ -164,3 +162,4 @@ def _read_analyzer(step: Any) -> AnalyzerSpec:
         stop_words=None if stop_words is None else sorted(stop_words),
         token_pattern=pattern,
     )
+    return spec, reading.functions._replace(before=before if before.functions else None)
