@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 
 from function import predict
+from function.compiled.writing import save
+from function.compiler.compiler import translate
 from function.predicting import chunks
 from tests.conftest import ROOT, clean_environ
 from tests.doors import start_door
+from tests.kinds import Case, fit
 from tests.predicting import Run, parsed, runner
 from tests.processes import LiveServer
 
@@ -301,6 +304,26 @@ def test_the_words_that_decided_stand_beside_the_answer(run: Run, more: list[str
     assert ("scores" in answers[0]) == bool(more)
     assert run(*explain, "--jobs", "2")[1] == out
     assert "amazing +" in run(*explain, "--format", "table")[1]
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+def test_a_model_without_a_score_for_a_label_says_so_before_it_answers(
+    run: Run, tmp_path: Path
+) -> None:
+    save(tmp_path / "voting", translate(fit(Case("voting-soft", "tfidf", 3))), {})
+    status, out, told = run("--compiled", str(tmp_path / "voting"), "--explain", *TEXTS)
+    assert (status, out) == (predict.UNAVAILABLE, "")
+    assert "--explain: " in told and "its members decide by themselves" in told
+
+
+def test_a_text_that_has_no_explanation_is_one_row_that_says_so(run: Run, tmp_path: Path) -> None:
+    save(tmp_path / "hashed", translate(fit(Case("logistic", "hashing-crowded", 2))), {})
+    crowded = " ".join(map(str, range(10, 90)))  # more terms than columns
+    status, out, told = run("--compiled", str(tmp_path / "hashed"), "--explain", "good", crowded)
+    first, second = parsed(out)
+    assert status == predict.ERRORS and "Traceback" not in told
+    assert first["explanation"]["terms"][0]["term"] == "good"
+    assert second["error"]["status"] == 501 and "same hash" in second["error"]["detail"]
 
 
 # The command line.

@@ -23,7 +23,6 @@ from function.compiled.vocabularies import NativeVocabulary
 from function.predictor import Answer
 
 if TYPE_CHECKING:
-    from function.compiled.explain import Explainer
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
 
@@ -110,19 +109,22 @@ class LinearPredictor:
         """Return the decision function, summed in scikit-learn's order."""
         return self._scores([texts[0] for texts in self._given([text])])
 
-    def explain(self, text: str, answer: Answer, label: str | None = None) -> Explanation:
-        """Say which terms of the text make its score for the label, by default the answer's own:
-        where that is of several labels, the one with the highest score. ValueError for a label
-        that the model does not have."""
-        given = [texts[0] for texts in self._given([text])]
-        return self._explainer.explain(given, answer, label)
-
     @cached_property
-    def _explainer(self) -> Explainer:
+    def explain(self) -> Callable[..., Explanation]:
+        """`explain(text, answer, label=None)` says which terms of the text make its score for the
+        label, by default the answer's own: where that is of several labels, the one with the
+        highest score. ValueError for a label that the model does not have; NotExplainable where
+        nothing of the model's can be explained, and already when it is looked up."""
         from function.compiled.explain import Explainer
 
         parts = [*zip(self.vectorizers, self._features, strict=True)]
-        return Explainer(self.labels or (), parts, self.intercepts, self.decision)
+        explainer = Explainer(self.labels or (), parts, self.intercepts, self.decision)
+
+        def explain(text: str, answer: Answer, label: str | None = None) -> Explanation:
+            given = [texts[0] for texts in self._given([text])]
+            return explainer.explain(given, answer, label)
+
+        return explain
 
     def _decide_faithfully(self, given: Sequence[str]) -> Answer:
         answer = self._decide(self._scores(given), -1.0)

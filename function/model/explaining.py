@@ -26,7 +26,7 @@ def explain(model: LoadedModel, text: str, answer: Answer, label: str | None = N
 
 def explainer_of(model: LoadedModel) -> Explain:
     """What explains the model's answers; raises NotExplainable for one that only gives them."""
-    if not hasattr(model.predictor, "explain"):
+    found: Explain | None = getattr(model.predictor, "explain", None)
+    if found is None:
         raise NotExplainable(model.predictor.engine, model.not_compiled)
-    found: Explain = model.predictor.explain
     return found

@@ -142,17 +142,24 @@ class Answering:
         lines = iter(self._rendered(known, answers))
         return [_told(it) if isinstance(it, Exception) else next(lines) for it in found]
 
-    def _rendered(self, texts: Sequence[str], answers: Sequence[Answer]) -> list[str]:
+    def _rendered(
+        self, texts: Sequence[str], answers: Sequence[Answer]
+    ) -> Sequence[str | ServiceError]:
         lines = sentiment.render_each(texts, answers, self._version, self._labels)
         if self._top is None:
-            return [*lines]
+            return lines
+        return [*map(self._explained, lines, texts, answers)]
+
+    def _explained(self, line: str, text: str, answer: Answer) -> str | ServiceError:
+        """The line with its explanation: one text may have none where the next has."""
         from function.model.explaining import explain
         from function.protocols import explanations
 
-        return [
-            explanations.render(line, explain(self._model, text, answer), self._top)
-            for line, text, answer in zip(lines, texts, answers, strict=True)
-        ]
+        assert self._top is not None
+        try:
+            return explanations.render(line, explain(self._model, text, answer), self._top)
+        except ServiceError as exc:
+            return exc
 
     def _checked(self, text: str | Fault) -> str | ServiceError:
         if isinstance(text, Fault):
