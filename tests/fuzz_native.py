@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from operator import add
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from function import build
 
@@ -94,7 +95,8 @@ def fuzz(count: int, seed: int) -> None:
     for number in range(count // TEXTS_EACH + 1):
         rng = random.Random(f"{seed} {number}")
         try:
-            texts, refused = texts + one_model(rng), refused + one_damage(rng)
+            texts += one_model(rng)
+            refused += one_damage(rng) + one_forest(rng)
         except BaseException:
             print(f"with --seed {seed}, vocabulary {number}:", flush=True)
             raise
@@ -111,6 +113,7 @@ def fuzz(count: int, seed: int) -> None:
 def one_model(rng: random.Random) -> int:
     """Compare a vocabulary's answers with Python's, and return how many texts they were about."""
     from function.compiled.faithful import add_up, build_features
+    from function.compiled.forest import VALUE
     from function.compiled.vectorizer import Vectorizer
 
     spec, scores = random_spec(rng), rng.choice(SCORES)
@@ -133,13 +136,17 @@ def one_model(rng: random.Random) -> int:
     texts = [random_text(rng) for _ in range(TEXTS_EACH)]
     totals = bytearray(8 * scores * len(texts))
     native.add_up(texts, totals)
-    expected = [add_up(features(text)[1], [0.0] * scores) for text in texts]
+    found = [features(text) for text in texts]
+    given = [[(at, row[0]) for at, row in zip(*line, strict=True)] for line in found]
+    expected = [add_up(line, [0.0] * scores) for _, line in found]
     same(array("d", totals).tolist(), [number for row in expected for number in row], texts)
     for text in texts[:4]:
         columns = sorted(row & 0xFFFFFFFF for row in python.rows_in(text))
         same(native.rows_in(text), columns, (spec, text))
     [*python.totals(texts)]
     same(native.terms_met(), python.terms_met(), spec)
+    lines = [b"".join(VALUE.pack(column, value) for column, value in line) for line in given]
+    same(native.values(texts, 0), lines, texts)
     compare_decisions(rng, totals, scores)
     return len(texts)
 
@@ -164,6 +171,32 @@ def one_damage(rng: random.Random) -> int:
         found.rows_in(texts[0])
         found.terms()
         found.check(layout, damaged, len(terms))
+    except ValueError:
+        return 1
+    return 0
+
+
+def one_forest(rng: random.Random) -> int:
+    """Compare a forest's scores with Python's, and take one that is not right; 1 where that is
+    refused."""
+    from function.compiled import native as built
+    from function.compiled.forest import VALUE, Forest
+    from tests.forests import random_parts, random_values
+
+    columns, scores, single = rng.randrange(9), rng.randint(1, 4), rng.random() < 0.7
+    starts, parts = [rng.uniform(-1, 1)] * scores, random_parts(rng, columns, scores)
+    texts = [random_values(rng, columns) for _ in range(9)]
+    with patch.object(built, "_native", None):
+        python = Forest(starts, parts, columns=columns, single=single, alone=True)
+        expected = [*map(python.scores, texts)]
+    native = Forest(starts, parts, columns=columns, single=single, alone=True)
+    same([*map(native.scores, texts)], expected, texts)
+    damaged = {name: damage(rng, content) for name, content in parts.items()}
+    try:
+        found = Forest(starts, damaged, columns=columns, single=single, alone=True)
+        lines = [damage(rng, VALUE.pack(*pair)) for text in texts for pair in text]
+        assert found.native is not None
+        found.native.add_up(lines, bytearray(8 * scores * max(len(lines) - rng.randrange(2), 0)))
     except ValueError:
         return 1
     return 0

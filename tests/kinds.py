@@ -8,9 +8,19 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -23,8 +33,9 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from tests.fitted_models import LABELS, TEXTS, VECTORIZERS, as_input
 
@@ -56,6 +67,39 @@ KINDS: dict[str, Callable[[], Any]] = {
     ),
     "bagging-svc": lambda: BaggingClassifier(LinearSVC(random_state=0), 5, random_state=0),
     "bagging-bernoulli": lambda: BaggingClassifier(BernoulliNB(), 3, random_state=0),
+    "tree": lambda: DecisionTreeClassifier(random_state=0),
+    "extra-tree": lambda: ExtraTreeClassifier(max_leaf_nodes=12, random_state=0),  # best first
+    "forest": lambda: RandomForestClassifier(9, random_state=0),
+    "forest-balanced": lambda: RandomForestClassifier(
+        5, max_depth=4, class_weight="balanced", criterion="entropy", random_state=0
+    ),
+    "extra-trees": lambda: ExtraTreesClassifier(7, min_samples_leaf=2, random_state=0),
+    "boosting": lambda: GradientBoostingClassifier(n_estimators=12, random_state=0),
+    "boosting-from-zero": lambda: GradientBoostingClassifier(
+        n_estimators=5, init="zero", subsample=0.7, random_state=0
+    ),
+    "ada-boost": lambda: AdaBoostClassifier(n_estimators=10, random_state=0),
+    "ada-boost-deep": lambda: AdaBoostClassifier(
+        ExtraTreeClassifier(max_depth=3, random_state=0), n_estimators=6, random_state=0
+    ),
+    "bagging-tree": lambda: BaggingClassifier(
+        n_estimators=6, max_samples=0.2, max_features=0.5, bootstrap_features=True, random_state=0
+    ),
+    "bagging-boosting": lambda: BaggingClassifier(
+        GradientBoostingClassifier(n_estimators=3), 3, max_features=0.7, random_state=0
+    ),
+    "voting-trees": lambda: VotingClassifier(
+        [
+            ("forest", RandomForestClassifier(5, random_state=0)),
+            *MEMBERS,
+            ("boosting", GradientBoostingClassifier(n_estimators=4, random_state=0)),
+        ],
+        voting="soft",
+        weights=[2, 1, 1, 0.5],
+    ),
+    "voting-trees-hard": lambda: VotingClassifier(
+        [*MEMBERS, ("ada", AdaBoostClassifier(n_estimators=4, random_state=0))]
+    ),
 }
 OF_TWO: dict[str, Callable[[], Any]] = {
     "threshold": lambda: FixedThresholdClassifier(LogisticRegression(), threshold=0.4),
@@ -68,6 +112,17 @@ OF_TWO: dict[str, Callable[[], Any]] = {
     "threshold-auto": lambda: FixedThresholdClassifier(MultinomialNB()),
     "threshold-voting": lambda: FixedThresholdClassifier(
         VotingClassifier(MEMBERS, voting="soft"), threshold=0.6
+    ),
+    "boosting-exponential": lambda: GradientBoostingClassifier(
+        n_estimators=12, loss="exponential", random_state=0
+    ),
+    "threshold-forest": lambda: FixedThresholdClassifier(
+        RandomForestClassifier(9, random_state=0), threshold=0.3
+    ),
+    "threshold-boosting": lambda: FixedThresholdClassifier(
+        GradientBoostingClassifier(n_estimators=9, random_state=0),
+        threshold=0.2,
+        response_method="decision_function",
     ),
     "threshold-tuned": lambda: TunedThresholdClassifierCV(LogisticRegression(), cv=3),
 }
@@ -112,6 +167,12 @@ SCALED: dict[str, Callable[[], Any]] = {
     "normed-l1": lambda: make_pipeline(
         CountVectorizer(), TfidfTransformer(norm=None), Normalizer("l1"), MaxAbsScaler()
     ),
+    "dense": lambda: make_pipeline(
+        TfidfVectorizer(), FunctionTransformer(lambda found: found.toarray(), accept_sparse=True)
+    ),
+    "dense-selected": lambda: make_pipeline(
+        CountVectorizer(), VarianceThreshold(1e-2), Dense(), VarianceThreshold(2e-2)
+    ),
     "svd": lambda: make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2)), TruncatedSVD(20, random_state=0)
     ),
@@ -119,12 +180,25 @@ SCALED: dict[str, Callable[[], Any]] = {
         TfidfVectorizer(), TruncatedSVD(10, random_state=0), StandardScaler()
     ),
 }
+DENSE: dict[str, Callable[[], Any]] = {
+    "hist-boosting": lambda: HistGradientBoostingClassifier(max_iter=9, min_samples_leaf=5),
+}
 USUAL: dict[str, Callable[[], Any]] = {
     "logistic": LogisticRegression,
     "linear-svc": lambda: LinearSVC(random_state=0),
     "bernoulli": BernoulliNB,
     "multinomial": MultinomialNB,
 }
+
+
+class Dense(TransformerMixin, BaseEstimator):
+    """As people write it for classifiers that want a full matrix."""
+
+    def fit(self, X: Any, y: Any = None) -> Dense:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.asarray(X.todense())
 
 
 class Case(NamedTuple):
@@ -139,7 +213,7 @@ class Case(NamedTuple):
 CASES = [Case(kind, on, classes) for kind in KINDS for on in ON for classes in (2, 3)]
 CASES += [
     Case(kind, on, classes)
-    for kind in ("logistic", "linear-svc", "bernoulli", "svc")
+    for kind in ("logistic", "linear-svc", "bernoulli", "svc", "forest", "boosting")
     for on in HASHED
     for classes in (2, 3)
 ]
@@ -147,6 +221,12 @@ CASES += [
     Case(kind, on, classes)
     for kind in ("logistic", "linear-svc")
     for on in SCALED
+    for classes in (2, 3)
+]
+CASES += [
+    Case(kind, on, classes)
+    for kind in ("forest", "hist-boosting")
+    for on in ("dense", "dense-selected")
     for classes in (2, 3)
 ]
 CASES += [Case(kind, on, 2) for kind in OF_TWO for on in ON]
@@ -164,7 +244,10 @@ def fit(case: Case) -> Pipeline:
     texts, labels = [text for text, _ in chosen], [label for _, label in chosen]
     vectorizer = {**VECTORIZERS, **HASHED, **SCALED}[case.vectorizer]()
     model = Pipeline(
-        [("vectorizer", vectorizer), ("classifier", {**KINDS, **USUAL, **OF_TWO}[case.kind]())]
+        [
+            ("vectorizer", vectorizer),
+            ("classifier", {**KINDS, **USUAL, **OF_TWO, **DENSE}[case.kind]()),
+        ]
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The `probability` parameter", FutureWarning)

@@ -6,7 +6,6 @@ import math
 import subprocess
 import sys
 from array import array
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from function.compiled.vectorizer import row_layout
 from function.compiled.writing import save
 from function.compiler.compiler import translate
 from function.errors import ModelLoadError
+from tests.damage import check_flipped, resum
 from tests.fitted_models import TEXTS, TYPICAL, Combination, fitted_pipeline, random_text
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -36,13 +36,6 @@ def predictor(way):
 def saved(predictor, tmp_path):
     save(tmp_path / "model", predictor, LINEAGE)
     return tmp_path / "model"
-
-
-def resum(folder):
-    """Bring SHA256SUMS up to date, as someone would who edits a model on purpose."""
-    names = sorted(path.name for path in folder.iterdir() if path.name != "SHA256SUMS")
-    sums = "".join(f"{sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names)
-    (folder / "SHA256SUMS").write_text(sums)
 
 
 def edit_manifest(folder, **changes):
@@ -462,25 +455,9 @@ FUZZED = [
 
 @pytest.mark.parametrize("combination", FUZZED, ids=str)
 def test_whatever_still_loads_gives_probabilities(fitted, combination, tmp_path, rng):
-    folder, texts = tmp_path / "model", ["", "good", "the the the " * 50, *TEXTS[:20]]
-    save(folder, translate(fitted(combination)), LINEAGE)
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    served = 0
-    for _ in range(60):
-        name = rng.choice([name for name in sorted(files) if name != "SHA256SUMS"])
-        content = bytearray(files[name])
-        for position in rng.sample(range(len(content)), k=min(3, len(content))):
-            content[position] ^= 1 << rng.randrange(8)
-        (folder / name).write_bytes(content)
-        resum(folder)
-        with suppress(CompiledModelError):
-            predictor, _ = load(folder)
-            given = [[text] * len(predictor.vectorizers) for text in texts]
-            answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, given)]
-            assert all(0 <= share <= 1 for answer in answers for share in answer.scores), name
-            served += 1
-        (folder / name).write_bytes(files[name])
-    assert 0 < served < 60
+    texts = ["", "good", "the the the " * 50, *TEXTS[:20]]
+    save(tmp_path / "model", translate(fitted(combination)), LINEAGE)
+    check_flipped(tmp_path / "model", texts, rng)
 
 
 @pytest.mark.parametrize("units", [[0, 0], [1e-15, 0], [1, 10**400], "x", [1]])

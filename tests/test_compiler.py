@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -38,6 +37,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler
 from sklearn.svm import LinearSVC
@@ -482,7 +482,7 @@ def test_one_target_of_many_is_an_ordinary_classifier():
 REFUSED = {
     "HashingVectorizer with n_features=8388608; up to": lambda: hashed_wider(2**23),
     "on counts that may be negative": (signed_counts_under_a_logarithm),
-    "RandomForestClassifier": lambda: fitted_pipeline(classifier=RandomForestClassifier(2)),
+    "KNeighborsClassifier": lambda: fitted_pipeline(classifier=KNeighborsClassifier()),
     "OwnVectorizer": lambda: fitted_pipeline(OwnVectorizer()),
     "OwnStep": lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), OwnStep())),
     "computes in float32": lambda: fitted_pipeline(TfidfVectorizer(dtype=np.float32)),

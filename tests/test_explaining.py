@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from function.errors import InvalidInput
 from function.http.messages import Request
@@ -124,10 +124,10 @@ def test_an_unknown_label_is_told_which_there_are(client: FlaskClient) -> None:
 def test_a_model_that_is_not_compiled_is_501_with_the_reason(
     create_app: AppFactory, tmp_path: Path
 ) -> None:
-    model = strings_pipeline(DecisionTreeClassifier(max_depth=3))
+    model = strings_pipeline(KNeighborsClassifier())
     options = {"serialization_format": "cloudpickle", "pip_requirements": []}
-    mlflow.sklearn.save_model(model, tmp_path / "tree", **options)
-    client = create_app(MODEL_URI=str(tmp_path / "tree"))
+    mlflow.sklearn.save_model(model, tmp_path / "model", **options)
+    client = create_app(MODEL_URI=str(tmp_path / "model"))
     asked = {"text": TEXT, "explain": True}
     for reply in (
         client.post("/explain", json={"text": TEXT}),
@@ -137,7 +137,7 @@ def test_a_model_that_is_not_compiled_is_501_with_the_reason(
         assert reply.status_code == 501
         assert reply.content_type == "application/problem+json"
         assert reply.json["type"] == "urn:problem-type:not-explainable"
-        assert "sklearn" in reply.json["detail"] and "DecisionTree" in reply.json["detail"]
+        assert "sklearn" in reply.json["detail"] and "KNeighbors" in reply.json["detail"]
     headers = {"Content-Type": "application/x-ndjson"}
     line = client.post("/predict_batch", data=json.dumps(asked), headers=headers)
     assert json.loads(line.text)["error"]["status"] == 501

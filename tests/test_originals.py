@@ -16,6 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -286,16 +287,16 @@ def test_probabilities_that_are_no_numbers_are_null_for_that_text_only(serve: Se
 def test_swapped_labels_are_swapped_once(serve: Serve) -> None:
     swapped = {"LABELS": "negative=positive,positive=negative"}
     client = serve(
-        strings_pipeline(RandomForestClassifier(20, random_state=0)),
+        strings_pipeline(KNeighborsClassifier()),
         swapped,
         serialization_format="cloudpickle",
     )
     assert client.get("/models/info").json["engine"] == "sklearn"
-    forest = strings_pipeline(RandomForestClassifier(20, random_state=0))
+    model = strings_pipeline(KNeighborsClassifier())
     expected = {"negative": "positive", "positive": "negative", "neutral": "neutral"}
     shown = [
         (expected[label], max(row))
-        for label, row in zip(forest.predict(TEXTS), forest.predict_proba(TEXTS), strict=True)
+        for label, row in zip(model.predict(TEXTS), model.predict_proba(TEXTS), strict=True)
     ]
     assert answers(client) == [(label, pytest.approx(share)) for label, share in shown]
 
@@ -331,7 +332,7 @@ def test_an_unusable_model_is_logged_once_and_never_ready(
     assert capsys.readouterr().out.count('"stack_trace"') == 1
 
 
-@pytest.mark.parametrize("classifier", [LinearSVC(), RandomForestClassifier(5)], ids=type)
+@pytest.mark.parametrize("classifier", [LinearSVC(), KNeighborsClassifier()], ids=type)
 def test_labels_that_name_no_class_are_refused_by_every_engine(
     serve: Serve, classifier: Any
 ) -> None:

@@ -47,7 +47,7 @@ MODELS = {
         )
     },
 }
-COMPILED = {"profanity", "spam-bayes", "spam-logistic_regression"}
+COMPILED = {"profanity", "spam-bayes", "spam-logistic_regression", "spam-random_forest"}
 RUDE = ["You stupid bastard!", "WINNER!! Claim your free prize, text WIN to 80086 now"]
 TEXTS = RUDE + [item.text for item in read_sentences()[::5]]
 

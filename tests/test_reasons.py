@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
+from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from function.compiler.compiler import NotCompilable, translate
 from tests.fitted_models import fitted_pipeline
@@ -53,8 +55,26 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(VotingClassifier([("svc", SVC(kernel="linear"))])),
-        "VotingClassifier over SVC; over linear classifiers and naive Bayes, on the same features "
-        "it is compiled",
+        "VotingClassifier over SVC; over linear classifiers, naive Bayes and trees, on the same "
+        "features it is compiled",
+    ),
+    (
+        behind(AdaBoostClassifier(LogisticRegression())),
+        "AdaBoostClassifier over LogisticRegression; over DecisionTreeClassifier it is compiled",
+    ),
+    (
+        behind(GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2)),
+        "GradientBoostingClassifier with init=LogisticRegression; init=None and 'zero' are "
+        "compiled",
+    ),
+    (
+        behind(DecisionTreeClassifier(), MaxAbsScaler()),
+        "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
+        "SVC, trees); LinearSVC and LogisticRegression are compiled there",
+    ),
+    (
+        behind(DecisionTreeClassifier(), TruncatedSVD(5)),
+        "TruncatedSVD before a classifier that has steps, as trees and isotonic calibration",
     ),
     (
         lambda: fitted_pipeline(TfidfVectorizer(dtype=np.float32)),
@@ -102,7 +122,7 @@ REASONS: list[tuple[Make, str]] = [
     (
         behind(BernoulliNB(binarize=0.5), StandardScaler(with_mean=False)),
         "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
-        "SVC); LinearSVC and LogisticRegression are compiled there",
+        "SVC, trees); LinearSVC and LogisticRegression are compiled there",
     ),
 ]
 

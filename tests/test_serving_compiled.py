@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 
 from function.demo.sentences import read_sentences
 from tests.conftest import ROOT, AppFactory, clean_environ, modules_after
@@ -76,9 +76,9 @@ def test_another_model_is_served_by_scikit_learn_with_the_reason(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    forest = frame_pipeline(RandomForestClassifier(5, random_state=0))
+    model = frame_pipeline(KNeighborsClassifier())
     mlflow.sklearn.save_model(
-        forest,
+        model,
         tmp_path / "model",
         pip_requirements=[],
         signature=text_signature(),
@@ -89,7 +89,7 @@ def test_another_model_is_served_by_scikit_learn_with_the_reason(
     )
     info = client.get("/models/info").json
     assert info["engine"] == "sklearn"
-    assert "RandomForestClassifier" in info["not_compiled"]
+    assert "KNeighborsClassifier" in info["not_compiled"]
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     loaded = next(record for record in records if record["message"] == "model loaded")
     assert loaded["not_compiled"] == info["not_compiled"]
@@ -187,13 +187,13 @@ def test_verify_compares_on_the_users_own_texts(registry: Registry, tmp_path: Pa
 def test_what_cannot_be_compiled_ends_with_the_reason_and_writes_nothing(
     registry: Registry, tmp_path: Path
 ) -> None:
-    forest = frame_pipeline(RandomForestClassifier(5, random_state=0))
+    model = frame_pipeline(KNeighborsClassifier())
     mlflow.sklearn.save_model(
-        forest, tmp_path / "forest", pip_requirements=[], serialization_format="cloudpickle"
+        model, tmp_path / "neighbours", pip_requirements=[], serialization_format="cloudpickle"
     )
-    ended = run_compile(registry, str(tmp_path / "forest"), "--output", str(tmp_path / "model"))
+    ended = run_compile(registry, str(tmp_path / "neighbours"), "--output", str(tmp_path / "model"))
     assert ended.returncode == 1
-    assert "RandomForestClassifier" in ended.stderr
+    assert "KNeighborsClassifier" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (tmp_path / "model").exists()
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from function.compiled import native
 from function.compiled.decision import build_decision
@@ -16,9 +17,12 @@ from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
 from function.predictor import Answer, Prediction
 
+if TYPE_CHECKING:
+    from function.compiled.forest import Forest
+
 Answers = Callable[[Sequence[str]], list[Answer]]
-
-
+Add = Callable[[Sequence[str], bytearray], None]
+"""What adds each text's part to its scores."""
 Settle = tuple[float, Callable[[str], Answer]]
 """A margin, and what answers a text whose scores are within it."""
 
@@ -32,12 +36,13 @@ def build_answers(
     labels: Sequence[str],
     binarize: float | None,
     settle: Settle | None = None,
+    forest: Forest | None = None,
 ) -> Answers:
     """Return the function from texts to the answer of each; the vocabularies must be native ones,
     and are this model's from now on. `settle` is for a model whose scores are other sums than of
     weights."""
     names = tuple(labels)
-    add_up = build_sums(vectorizers, len(intercepts), binarize)
+    add_up = build_sums(vectorizers, len(intercepts), binarize, forest)
     packed, decide = array("d", intercepts).tobytes(), native._native.decide
     decide_in_python = build_decision(decision, labels, len(intercepts))
     kind, is_uniform = _kind(decision)
@@ -70,11 +75,18 @@ def build_answers(
 
 
 def build_sums(
-    vectorizers: Sequence[Vectorizer], scores: int, binarize: float | None
+    vectorizers: Sequence[Vectorizer],
+    scores: int,
+    binarize: float | None,
+    forest: Forest | None = None,
 ) -> Callable[[Sequence[str]], bytearray]:
     """Return the function from texts to their scores but for the intercepts: native doubles, one
     text's after the other's."""
-    adders = [_adder(vectorizer, scores, binarize) for vectorizer in vectorizers]
+    weights = 0 if forest is not None and forest.alone else scores
+    weighed = [_weighed(vectorizer, weights, binarize) for vectorizer in vectorizers]
+    adders: list[Add] = [vocabulary.add_up for vocabulary in weighed if weights]
+    if forest is not None:
+        adders.append(_walk(vectorizers, forest))
 
     def add_up(texts: Sequence[str]) -> bytearray:
         totals = bytearray(8 * scores * len(texts))
@@ -85,11 +97,29 @@ def build_sums(
     return add_up
 
 
-def _adder(
-    vectorizer: Vectorizer, scores: int, binarize: float | None
-) -> Callable[[Sequence[str], bytearray], None]:
-    vocabulary = vectorizer.vocabulary
-    assert isinstance(vocabulary, NativeVocabulary)
+def _walk(vectorizers: Sequence[Vectorizer], forest: Forest) -> Add:
+    """What adds a forest's part: its trees ask for the values of all vectorizers together."""
+    assert forest.native is not None
+    walk = forest.native.add_up
+    starts = accumulate((part.width for part in vectorizers), initial=0)
+    parts = [*zip(map(_native_of, vectorizers), starts, strict=False)]
+
+    def add(texts: Sequence[str], totals: bytearray) -> None:
+        lines, *others = [vocabulary.values(texts, start) for vocabulary, start in parts]
+        if others:
+            lines = [*map(b"".join, zip(lines, *others, strict=True))]
+        walk(lines, totals)
+
+    return add
+
+
+def _native_of(vectorizer: Vectorizer) -> NativeVocabulary:
+    assert isinstance(vectorizer.vocabulary, NativeVocabulary)
+    return vectorizer.vocabulary
+
+
+def _weighed(vectorizer: Vectorizer, scores: int, binarize: float | None) -> NativeVocabulary:
+    vocabulary = _native_of(vectorizer)
     vocabulary.weigh(
         vectorizer.table,
         scores,
@@ -99,7 +129,7 @@ def _adder(
         scale=vectorizer.scale,
         binarize=binarize,
     )
-    return vocabulary.add_up
+    return vocabulary
 
 
 def _kind(decision: Mapping[str, Any]) -> tuple[str, bool]:

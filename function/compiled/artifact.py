@@ -14,6 +14,7 @@
           table         their rows, and that of all others
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
       support         of SVC and NuSVC: their support vectors (support.py)
+      forest          decision trees (forest.py)
 
 formats.py has what the format's number stands for.
 
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
 from function.compiled.files import (
+    FOREST,
     FORMATS,
     MANIFEST,
     SUMS,
@@ -54,6 +56,7 @@ from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, te
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
+    from function.compiled.forest import Forest
     from function.compiled.support import SupportVectors
 
 KIND = "compiled text classifier"
@@ -98,7 +101,7 @@ def digest(directory: str | Path) -> str:
 def _build(
     files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
-    scores = len(facts["intercepts"])
+    scores = 0 if facts.get("forest", {}).get("alone") else len(facts["intercepts"])
     vectorizers = [
         _load_vectorizer(files, position, dict(spec), scores, sums)
         for position, spec in enumerate(facts["vectorizers"])
@@ -112,6 +115,7 @@ def _build(
         decision=facts["decision"],
         binarize=facts["binarize"],
         support=_load_support(files, facts, vectorizers, sums),
+        forest=_load_forest(files, facts, vectorizers, sums),
     )
 
 
@@ -132,6 +136,29 @@ def _load_support(
     found = SupportVectors(spec["counts"], _read_parts(files, SUPPORT, sizes, sums))
     found.check(len(facts["labels"]), sum(part.width for part in vectorizers))
     return found
+
+
+def _load_forest(
+    files: Files,
+    facts: Mapping[str, Any],
+    vectorizers: Sequence[Vectorizer],
+    sums: Mapping[str, str],
+) -> Forest | None:
+    if "forest" not in facts:
+        return None
+    from function.compiled.forest import PARTS, Forest
+
+    spec = facts["forest"]
+    if len(spec["starts"]) != len(facts["intercepts"]):
+        raise ValueError(f"a forest of {len(spec['starts'])} scores")
+    sizes = {part: spec["sizes"][part] for part in PARTS}
+    return Forest(
+        spec["starts"],
+        _read_parts(files, FOREST, sizes, sums),
+        columns=sum(part.width for part in vectorizers),
+        single=spec["single"],
+        alone=spec["alone"],
+    )
 
 
 def _load_vectorizer(

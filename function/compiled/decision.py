@@ -14,6 +14,8 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | fixed | any | DummyClassifier |
 | members | those of every member | VotingClassifier, BaggingClassifier |
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
+| averaged, voted | one per class | decision trees, forests, AdaBoostClassifier |
+| boosted | 1, or one per class | GradientBoostingClassifier, HistGradientBoostingClassifier |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
@@ -83,6 +85,15 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.members import build_threshold
 
         return build_threshold(spec, names, scores, build_decision)
+    if kind in ("averaged", "boosted", "voted"):
+        from function.compiled import ensembles
+
+        build = {
+            "averaged": ensembles.build_averaged,
+            "boosted": ensembles.build_boosted,
+            "voted": ensembles.build_voted,
+        }[kind]
+        return build(spec, names)
     if kind == "multilabel":
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
@@ -110,7 +121,7 @@ _ANY = ("bayes_apart", "constant", "fixed", "calibrated", "members", "threshold"
 
 def _check_scores(kind: str, classes: int, scores: int) -> None:
     """Two classes take one score where it is of the second alone."""
-    is_of_second = kind in ("labels", "one_vs_rest") and classes == 2
+    is_of_second = kind in ("labels", "one_vs_rest", "boosted") and classes == 2
     pairs = classes * (classes - 1) // 2
     wanted = {**dict.fromkeys(_ANY, scores), "pairwise": pairs}.get(
         kind, 1 if is_of_second else classes

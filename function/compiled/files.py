@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 FORMATS = (2, 3, 4)
 """What this version reads; formats.py has what they are."""
-SUMS, MANIFEST, VECTORIZER, SUPPORT = "SHA256SUMS", "manifest.json", "vectorizer", "support"
+SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
+VECTORIZER, SUPPORT, FOREST = "vectorizer", "support", "forest"
 REMEDY = "compile the model again, or copy the folder again as a whole"
 
 

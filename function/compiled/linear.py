@@ -20,9 +20,11 @@ from function.compiled.faithful import add_up, build_features
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
+from function.errors import NotExplainable
 from function.predictor import Answer
 
 if TYPE_CHECKING:
+    from function.compiled.forest import Forest
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
 
@@ -50,10 +52,12 @@ class LinearPredictor:
         binarize: float | None = None,
         classes: Sequence[str] | None = None,
         support: SupportVectors | None = None,
+        forest: Forest | None = None,
     ) -> None:
         """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
         `classes` are what the model itself calls the labels, where that is something else.
-        `support` are the vectors whose sums the weights are, where rounding decides."""
+        `support` are the vectors whose sums the weights are, where rounding decides. `forest` adds
+        to the scores what its trees come to."""
         self.labels: tuple[str, ...] | None = tuple(labels)
         self.classes = tuple(labels if classes is None else classes)
         self.vectorizers = tuple(vectorizers)
@@ -61,18 +65,24 @@ class LinearPredictor:
         self.decision = dict(decision)
         self.multilabel = is_multilabel(decision)
         self.binarize = binarize
-        self.support = support
+        self.support, self.forest = support, forest
         self._decide = build_decision(decision, labels, len(self.intercepts))
-        scores = len(self.intercepts)
-        self._features = [build_features(part, scores, binarize) for part in self.vectorizers]
+        self._features = [build_features(part, self.weights, binarize) for part in vectorizers]
         self._given = self._build_given()
         self._answer = (
-            build_answers(vectorizers, intercepts, decision, labels, binarize, self._settle())
+            build_answers(
+                vectorizers, intercepts, decision, labels, binarize, self._settle(), forest
+            )
             if self.native
             else self._build_answers()
         )
-        quick_bytes = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
-        self.quick_bytes = 0 if self.own_functions else quick_bytes
+        self.quick_bytes = self._quick_bytes()
+
+    @property
+    def weights(self) -> int:
+        """How many weights each term has."""
+        is_forest = self.forest is not None and self.forest.alone
+        return 0 if is_forest else len(self.intercepts)
 
     @property
     def terms(self) -> int:
@@ -115,8 +125,10 @@ class LinearPredictor:
         label, by default the answer's own: where that is of several labels, the one with the
         highest score. ValueError for a label that the model does not have; NotExplainable where
         nothing of the model's can be explained, and already when it is looked up."""
-        from function.compiled.explain import Explainer
+        from function.compiled.explain import TREES, Explainer
 
+        if self.forest is not None:
+            raise NotExplainable("compiled", TREES)
         parts = [*zip(self.vectorizers, self._features, strict=True)]
         explainer = Explainer(self.labels or (), parts, self.intercepts, self.decision)
 
@@ -135,9 +147,13 @@ class LinearPredictor:
         """The faithful scores of one text, as each vectorizer gets it."""
         if self.support is not None:
             return self.support.scores(self._values(given), self.intercepts)
+        trees = None if self.forest is None else self.forest.scores(self._values(given))
+        if trees is not None and not self.weights:
+            return trees
         parts = zip(self._features, given, strict=True)
         found = [pair for features, text in parts for pair in features(text)[1]]
-        return add_up(found, self.intercepts)
+        scores = add_up(found, self.intercepts)
+        return scores if trees is None else [*map(add, scores, trees)]
 
     def _values(self, given: Sequence[str]) -> Iterator[tuple[int, float]]:
         """Yield one text's columns, ascending over all vectorizers, and their values."""
@@ -147,6 +163,12 @@ class LinearPredictor:
             for column, (value, _) in zip(columns, found, strict=True):
                 yield start + column, value
             start += part.width
+
+    def _quick_bytes(self) -> int:
+        if self.own_functions:
+            return 0
+        most = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
+        return most if self.forest is None else most // (1 + self.forest.trees // 2)
 
     def _settle(self) -> Settle | None:
         """What answers ties where it is not the sum of weights that scikit-learn reckons. It is

@@ -55,6 +55,8 @@ def check(manifest: Mapping[str, Any]) -> None:
         _require(manifest, classes=lambda value: _are_names(value) and len(value) == len(labels))
     if "support" in manifest:
         _require(manifest, support=_is_support)
+    if "forest" in manifest:
+        _require(manifest, forest=_is_forest)
     for spec in manifest["vectorizers"]:
         check_vectorizer(spec)
         if manifest["format"] > 2:  # there each part's file has its size
@@ -142,6 +144,16 @@ def _is_support(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and _is_list(value.get("counts"), _is_count)
+        and _are_sizes(value.get("sizes"))
+    )
+
+
+def _is_forest(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and _is_list(value.get("starts"), is_number)
+        and _is_bool(value.get("single"))
+        and _is_bool(value.get("alone"))
         and _are_sizes(value.get("sizes"))
     )
 

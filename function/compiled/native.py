@@ -10,7 +10,7 @@ import sys
 from array import array
 from math import inf, isfinite
 
-VERSION = 6
+VERSION = 7
 """Of native.h: what was built of another stays aside until it is built again."""
 
 try:

@@ -67,6 +67,11 @@ class NativeVocabulary:
         """Add each text's part to its scores: native doubles, one text's after the other's."""
         self._index.add_up([*map(self._prepare, texts)], totals)
 
+    def values(self, texts: Sequence[str], start: int) -> list[bytes]:
+        """Return each text's columns, ascending and the first of all being `start`, with their
+        values: forest.VALUE, one after the other."""
+        return self._index.values([*map(self._prepare, texts)], start)
+
     def rows_in(self, text: str) -> list[int]:
         """As TermVocabulary.rows_in, of each row the column alone."""
         return self._index.columns(self._prepare(text))

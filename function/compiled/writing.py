@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from function.compiled.artifact import KIND, PARTS
-from function.compiled.files import MANIFEST, SUMS, SUPPORT, VECTORIZER, CompiledModelError
+from function.compiled.files import (
+    FOREST,
+    MANIFEST,
+    SUMS,
+    SUPPORT,
+    VECTORIZER,
+    CompiledModelError,
+)
 from function.compiled.folder import write_folder
 from function.compiled.formats import format_of
 from function.compiled.linear import LinearPredictor
@@ -41,7 +48,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     specs = []
     for position, vectorizer in enumerate(predictor.vectorizers):
         is_quick = vectorizer.units is not None
-        layout = row_layout(len(predictor.intercepts), vectorizer.norm, is_quick)
+        layout = row_layout(predictor.weights, vectorizer.norm, is_quick)
         terms, found = vectorizer.vocabulary.to_parts(layout)
         found["table"] = vectorizer.table
         parts = {part: found[part] for part in PARTS[vectorizer.vocabulary.kind]}
@@ -62,6 +69,15 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         parts = predictor.support.parts
         files[SUPPORT] = b"".join(parts.values())
         facts["support"] = {"counts": predictor.support.counts, "sizes": _sizes(parts)}
+    if predictor.forest is not None:
+        forest, parts = predictor.forest, predictor.forest.parts
+        files[FOREST] = b"".join(parts.values())
+        facts["forest"] = {
+            "starts": forest.starts,
+            "single": forest.single,
+            "alone": forest.alone,
+            "sizes": _sizes(parts),
+        }
     facts["format"] = format_of(facts)
     files[MANIFEST] = json.dumps(facts, indent=1, allow_nan=False).encode()
     sums = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
@@ -15,6 +16,7 @@ from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rou
 from function.compiler.classifiers.registry import read_model
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
+from function.compiler.forests import pack_forest
 from function.compiler.hashing import pack_hashed
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable
@@ -72,7 +74,7 @@ def translate(
     packed = [*_join_weights(vectorizers, classifier)]
     try:
         for vectorizer in packed:
-            check_numbers(vectorizer, len(classifier.intercepts))
+            check_numbers(vectorizer, len(classifier.weights))
         return LinearPredictor(
             labels=rename(classes, labels or {}),
             classes=classes,
@@ -81,6 +83,7 @@ def translate(
             decision=classifier.decision,
             binarize=classifier.binarize,
             support=_spread_support(vectorizers, classifier),
+            forest=_spread_forest(vectorizers, classifier),
         )
     except ValueError as exc:  # what a compiled folder would be refused for
         raise NotCompilable(f"the model has {exc}") from exc
@@ -120,10 +123,11 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     """Multiply the weights of columns that a scaler multiplies."""
     if all(vectorizer.factors is None for vectorizer in vectorizers):
         return
-    if classifier.binarize is not None or classifier.support is not None:
+    sums = classifier.binarize is None and classifier.support is None
+    if not sums or classifier.forest is not None:
         raise NotCompilable(
             "a scaler before a classifier that is no sum of weights (BernoulliNB with a "
-            "threshold, SVC); LinearSVC and LogisticRegression are compiled there"
+            "threshold, SVC, trees); LinearSVC and LogisticRegression are compiled there"
         )
     factors: list[float] = []
     for vectorizer in vectorizers:
@@ -158,22 +162,37 @@ def _spread_support(
     """Number the support vectors' columns as the vectorizers do, those not selected included."""
     if classifier.support is None:
         return None
-    places: list[int] = []
-    start = 0
-    for vectorizer in vectorizers:
-        places += [start + column for column in vectorizer.kept]
-        start += vectorizer.columns
+    places, columns = _places(vectorizers)
     parts = dict(classifier.support.parts)
     own = array("I", parts["columns"])
     parts["columns"] = array("I", [places[column] for column in own]).tobytes()
     found = SupportVectors(classifier.support.counts, parts)
-    found.check(len(classifier.classes), start)
+    found.check(len(classifier.classes), columns)
     return found
+
+
+def _spread_forest(
+    vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier
+) -> Forest | None:
+    if classifier.forest is None:
+        return None
+    fitted = classifier.forest.renumbered(*_places(vectorizers))
+    return pack_forest(fitted, alone=not classifier.weights)
+
+
+def _places(vectorizers: Sequence[FittedVectorizer]) -> tuple[list[int], int]:
+    """Return which column each is that reaches the classifier, and how many there are in all."""
+    places, start = list[int](), 0
+    for vectorizer in vectorizers:
+        places += [start + column for column in vectorizer.kept]
+        start += vectorizer.columns
+    return places, start
 
 
 def _is_faithful(classifier: FittedClassifier) -> bool:
     is_magnified = magnifies_rounding(classifier.decision, len(classifier.classes))
-    return classifier.binarize is not None or is_magnified
+    has_steps = classifier.binarize is not None or classifier.forest is not None
+    return has_steps or is_magnified
 
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:

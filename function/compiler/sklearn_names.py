@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from copy import copy
+from itertools import takewhile
 from typing import Any
 
 FUNCTION_TRANSFORMER = "sklearn.preprocessing.FunctionTransformer"
@@ -30,7 +31,7 @@ def public_name(thing: Any) -> str | None:
     parts = kind.__module__.split(".")
     if parts[0] != "sklearn":
         return None
-    module = ".".join(part for part in parts if not part.startswith("_"))
+    module = ".".join(takewhile(lambda part: not part.startswith("_"), parts))
     is_documented = getattr(sys.modules.get(module), kind.__name__, None) is kind
     return f"{module}.{kind.__name__}" if is_documented else None
 

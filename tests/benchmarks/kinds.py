@@ -20,7 +20,13 @@ from typing import Any, NamedTuple
 
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
@@ -76,6 +82,23 @@ def _svc() -> Any:
     return SVC(kernel="linear", max_iter=300, random_state=0, probability=True)
 
 
+def _random_forest() -> Any:
+    return RandomForestClassifier(100, random_state=0)
+
+
+def _extra_trees() -> Any:
+    return ExtraTreesClassifier(100, random_state=0)
+
+
+def _boosting() -> Any:
+    return GradientBoostingClassifier(random_state=0, subsample=0.3)
+
+
+def _mixed_voting() -> Any:
+    members = [("logistic", LogisticRegression()), ("bayes", MultinomialNB())]
+    return VotingClassifier([*members, ("forest", _random_forest())], voting="soft")
+
+
 def _voting() -> Any:
     members = [("logistic", LogisticRegression()), ("bayes", MultinomialNB())]
     return VotingClassifier(members, voting="soft")
@@ -104,6 +127,11 @@ KINDS = [
     Kind("calibrated, sigmoid", _pairs, _calibrated("sigmoid")),
     Kind("calibrated, isotonic", _pairs, _calibrated("isotonic")),
     Kind("one-vs-rest of 3", _pairs, _one_vs_rest),
+    Kind("random forest of 100", _pairs, _random_forest),
+    Kind("extra trees of 100", _pairs, _extra_trees),
+    Kind("gradient boosting of 100", _pairs, _boosting),
+    Kind("AdaBoost of 50", _pairs, AdaBoostClassifier),
+    Kind("soft vote of forest, logistic, NB", _pairs, _mixed_voting),
     Kind("softmax of 10", _pairs, _few_steps, 10),
     Kind("char_wb 3-5, softmax of 10", _char_wb(), _few_steps, 10),
     Kind("softmax of 50", _pairs, _few_steps, 50),

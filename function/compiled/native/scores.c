@@ -67,7 +67,7 @@ static double length_of(const Weights *weights, const double *values, size_t cou
     return total == 0.0 ? 1.0 : total;
 }
 
-void add_scores(Vocabulary *self, double *totals)
+size_t evaluate(Vocabulary *self)
 {
     const Weights *weights = &self->weights;
     const byte *table = (const byte *)PyBytes_AsString(weights->table);
@@ -80,8 +80,19 @@ void add_scores(Vocabulary *self, double *totals)
     for (size_t at = 0; at < count; at++) {
         double value = self->values[at] / length * weights->scale;
         if (weights->is_binarized) value = value > weights->threshold ? 1.0 : 0.0;
+        self->values[at] = value;
+    }
+    return count;
+}
+
+void add_scores(Vocabulary *self, double *totals)
+{
+    const Weights *weights = &self->weights;
+    const byte *table = (const byte *)PyBytes_AsString(weights->table);
+    size_t count = evaluate(self), line = 1 + weights->scores;
+    for (size_t at = 0; at < count; at++) {
         const byte *own = table + ((self->ranked[at] >> 32) * line + 1) * sizeof(double);
         for (size_t score = 0; score < weights->scores; score++)
-            totals[score] += value * load_double(own, score);
+            totals[score] += self->values[at] * load_double(own, score);
     }
 }

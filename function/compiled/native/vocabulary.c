@@ -100,6 +100,37 @@ static PyObject *add_up(Vocabulary *self, PyObject *arguments)
     return Py_NewRef(Py_None);
 }
 
+/* What a text's columns are worth: a Value for each, ascending, the first column being `start`. */
+static PyObject *line_of(Vocabulary *self, PyObject *text, uint64_t start)
+{
+    if (!self->find(self, text)) return NULL;
+    size_t count = evaluate(self);
+    PyObject *line = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(Value)));
+    char *into = line == NULL ? NULL : PyBytes_AsString(line);
+    for (size_t at = 0; into != NULL && at < count; at++) {
+        Value own = {start + (self->ranked[at] >> 32), self->values[at]};
+        memcpy(into + at * sizeof own, &own, sizeof own);
+    }
+    return line;
+}
+
+/* Each text's line, one after the other. */
+static PyObject *values(Vocabulary *self, PyObject *arguments)
+{
+    PyObject *texts;
+    Py_ssize_t start;
+    if (!PyArg_ParseTuple(arguments, "O!n", &PyList_Type, &texts, &start)) return NULL;
+    if (self->weights.table == NULL)
+        return PyErr_Format(PyExc_ValueError, "terms are worth nothing yet");
+    PyObject *lines = PyList_New(0);
+    for (Py_ssize_t at = 0; lines != NULL && at < PyList_Size(texts); at++) {
+        PyObject *line = line_of(self, PyList_GetItem(texts, at), (uint64_t)start);
+        if (line == NULL || PyList_Append(lines, line) < 0) Py_CLEAR(lines);
+        Py_XDECREF(line);
+    }
+    return lines;
+}
+
 static PyObject *repeated(const uint64_t *ranked, size_t count)
 {
     PyObject *columns = PyList_New(0);
@@ -171,6 +202,7 @@ static PyMethodDef methods[] = {
     {"let_rows_go", (PyCFunction)let_rows_go, METH_NOARGS, NULL},
     {"weigh", (PyCFunction)weigh, METH_VARARGS, NULL},
     {"add_up", (PyCFunction)add_up, METH_VARARGS, NULL},
+    {"values", (PyCFunction)values, METH_VARARGS, NULL},
     {"columns", (PyCFunction)columns, METH_O, NULL},
     {"column", (PyCFunction)column, METH_O, NULL},
     {"terms_met", (PyCFunction)terms_met, METH_NOARGS, NULL},

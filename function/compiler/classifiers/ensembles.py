@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from function.compiled.members import INSIDE
+from function.compiler.classifiers import trees
 from function.compiler.classifiers.fitted import (
     FittedClassifier,
     Read,
@@ -13,7 +14,7 @@ from function.compiler.classifiers.fitted import (
     magnifies_rounding,
     over,
 )
-from function.compiler.sklearn_names import NotCompilable, describe
+from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
 
 def read_voting(model: Any, read: Read) -> FittedClassifier:
@@ -29,12 +30,15 @@ def read_voting(model: Any, read: Read) -> FittedClassifier:
 
 def read_bagging(model: Any, read: Read) -> FittedClassifier:
     """Read a BaggingClassifier: members without probabilities vote."""
+    if all(public_name(part) in trees.TREES for part in model.estimators_):
+        return trees.read_bagged(model)
     found = _Members(model, classes_of(model), has_probabilities=True)
     for part, features in zip(model.estimators_, model.estimators_features_, strict=True):
         member = _read_member(model, part, read)
-        member.weights = [
-            _spread(row, features.tolist(), model.n_features_in_) for row in member.weights
-        ]
+        places, columns = features.tolist(), model.n_features_in_
+        member.weights = [row and _spread(row, places, columns) for row in member.weights]
+        if member.forest is not None:
+            member.forest = member.forest.renumbered(places, columns)
         found.add(member, votes=not hasattr(part, "predict_proba"), weight=1.0)
     return found.finished(None)
 
@@ -46,7 +50,7 @@ def read_threshold(model: Any, read: Read) -> FittedClassifier:
         raise NotCompilable(f"{describe(model)} is not fitted")
     found = read(inner)
     if found.decision["kind"] not in (*INSIDE, "members") or len(found.classes) != 2:
-        raise over(model, inner, "linear classifiers and naive Bayes, of two classes")
+        raise over(model, inner, "linear classifiers, naive Bayes and trees, of two classes")
     method, is_of_probability = model.response_method, hasattr(inner, "predict_proba")
     if method != "auto":
         is_of_probability = method == "predict_proba"
@@ -121,7 +125,7 @@ class _Members:
 def _read_member(model: Any, part: Any, read: Read) -> FittedClassifier:
     found = read(part)
     if found.decision["kind"] not in INSIDE:
-        raise over(model, part, "linear classifiers and naive Bayes, on the same features")
+        raise over(model, part, "linear classifiers, naive Bayes and trees, on the same features")
     return found
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from function.compiled.support import SupportVectors
 from function.compiler.fitted import FittedVectorizer
+from function.compiler.forests import FittedForest
 from function.compiler.sklearn_names import NotCompilable, describe
 
 
@@ -23,6 +24,8 @@ class FittedClassifier:
     binarize: float | None = None
     support: SupportVectors | None = None
     """By the columns that reach the classifier."""
+    forest: FittedForest | None = None
+    """Whose scores' lists of weights are empty; by the same columns."""
     vectorizers: list[FittedVectorizer] | None = None
     """What makes these columns of a text, where the classifier was read together with that."""
 
@@ -36,11 +39,24 @@ class FittedClassifier:
         own, more = self.columns, part.columns
         if self.intercepts and (own > 0) != (more > 0):
             raise NotCompilable("some members have a vectorizer of their own, and others have not")
-        self.weights = [row + [0.0] * more for row in self.weights]
-        self.weights += [[0.0] * own + row for row in part.weights]
+        self.forest = self._forest_beside(part)
+        self.weights = [row and row + [0.0] * more for row in self.weights]
+        self.weights += [row and [0.0] * own + row for row in part.weights]
         self.intercepts += part.intercepts
         if part.vectorizers is not None:
             self.vectorizers = [*(self.vectorizers or ()), *part.vectorizers]
+
+    def _forest_beside(self, part: FittedClassifier) -> FittedForest | None:
+        any_forest = self.forest or part.forest
+        if any_forest is None:
+            return None
+        before = self.columns
+        columns = before + part.columns or any_forest.columns
+        own = self.forest or FittedForest([], columns, [0.0] * len(self.intercepts))
+        more = part.forest or FittedForest([], columns, [0.0] * len(part.intercepts))
+        return replace(own, columns=columns).beside(
+            more.renumbered([*range(before, columns)], columns)
+        )
 
 
 Read = Callable[[Any], FittedClassifier]

@@ -8,7 +8,7 @@ from typing import Any
 
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairwise
+from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairwise, trees
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
@@ -27,12 +27,14 @@ READERS: Mapping[str, Read] = {
     **bayes.READERS,
     **pairwise.READERS,
     **dummy.READERS,
+    **trees.READERS,
 }
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
     "sklearn.multiclass.OneVsOneClassifier": pairwise.read_one_vs_one,
     "sklearn.multiclass.OneVsRestClassifier": read_one_vs_rest,
     "sklearn.multioutput.MultiOutputClassifier": read_multi_output,
     "sklearn.calibration.CalibratedClassifierCV": read_calibrated,
+    "sklearn.ensemble.AdaBoostClassifier": trees.read_ada_boost,
     "sklearn.ensemble.BaggingClassifier": ensembles.read_bagging,
     "sklearn.ensemble.VotingClassifier": ensembles.read_voting,
     **dict.fromkeys(THRESHOLDS, ensembles.read_threshold),
@@ -53,12 +55,21 @@ def read_model(model: Any, given: Before = AS_LIST) -> FittedClassifier:
     if found.vectorizers is not None:
         raise NotCompilable(f"{describe(steps[-1])} over pipelines, behind other steps")
     found.vectorizers = read_vectorizers(fold(steps[:-1], found), given)
-    found.weights = found.weights or [[0.0] * found.columns]
-    if any(len(row) != found.columns for row in found.weights):
-        raise NotCompilable(
-            f"the classifier was fitted on other columns than these {found.columns}"
-        )
+    _fill_weights(found)
     return found
+
+
+def _fill_weights(found: FittedClassifier) -> None:
+    """Give each score its weights, unless trees make all of them."""
+    columns, forest = found.columns, found.forest
+    if forest is None or any(found.weights):
+        nothing = [0.0] * columns
+        found.weights = [row or nothing for row in found.weights or [nothing]]
+        fitted_on = {*map(len, found.weights)}
+    else:
+        found.weights, fitted_on = [], {forest.columns}
+    if fitted_on != {columns}:
+        raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
 
 
 def read_classifier(model: Any, given: Before) -> FittedClassifier:

@@ -1,0 +1,128 @@
+"""Decision trees: the leaf that a text comes to in each, and what the leaves add up to.
+
+As scikit-learn has it (tree/_tree.pyx, ensemble/_gradient_boosting.pyx): a value is rounded to
+single precision, and goes to the left where it is not above the node's threshold; a column that the
+text has not is 0.0. Leaves are added up in the order of the trees.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from math import isfinite
+from struct import Struct
+
+from function.compiled import native
+
+LEAF = 2**32 - 1
+"""In the place of a leaf's feature."""
+LARGEST = 1e80
+"""Of a leaf's number: any number of them comes to no infinity."""
+PARTS = ("trees", "nodes", "values")
+VALUE = Struct("Qd")
+"""A column and its value, as native/forest.c takes them."""
+TREE, NODE = Struct("3I"), Struct("d2I")
+"""A root, the first score that it adds to and how many; a threshold, a feature and another node."""
+
+
+class Forest:
+    """Trees of any number of scores. Safe to share between threads."""
+
+    def __init__(
+        self,
+        starts: Sequence[float],
+        parts: Mapping[str, bytes],
+        *,
+        columns: int,
+        single: bool,
+        alone: bool,
+    ) -> None:
+        """`starts` has what each score begins with. Of the `parts`, `trees` have where each one's
+        nodes begin, one tree's after the other's, and which scores it adds to: the first and how
+        many. `nodes` have a threshold, a feature and where it goes on above the threshold, else at
+        the next node; a leaf has LEAF for its feature, and where in `values` (doubles) its numbers
+        begin. A feature is a column; those of a vectorizer follow those of the one before it.
+        `single` is whether values are rounded; `alone`, whether there is nothing but trees, and
+        terms have no weights.
+
+        Raises ValueError where a way leads nowhere, or a number is none or too large.
+        """
+        self.starts, self.columns = tuple(starts), columns
+        self.single, self.alone = single, alone
+        self.parts = {name: parts[name] for name in PARTS}
+        numbers = self.parts["values"] + array("d", starts).tobytes()
+        if len(numbers) % 8 or not native.largest_of(numbers) <= LARGEST:
+            raise ValueError("leaves with numbers that are not finite, or too large")
+        self.native = self._build_native()
+        if self.native is None:
+            self._check()
+
+    @property
+    def trees(self) -> int:
+        """How many there are."""
+        return len(self.parts["trees"]) // TREE.size
+
+    def _build_native(self) -> native._native.Forest | None:
+        if native._native is None:
+            return None
+        starts = array("d", self.starts).tobytes()
+        return native._native.Forest(
+            **self.parts, starts=starts, columns=self.columns, single=self.single
+        )
+
+    def scores(self, values: Iterable[tuple[int, float]]) -> list[float]:
+        """Return what a text's columns and their values come to."""
+        if self.native is None:
+            return self._walk(dict(values))
+        totals = bytearray(8 * len(self.starts))
+        self.native.add_up([b"".join([VALUE.pack(*pair) for pair in values])], totals)
+        return array("d", totals).tolist()
+
+    def _walk(self, found: dict[int, float]) -> list[float]:
+        if self.single:
+            found = dict(zip(found, array("f", found.values()), strict=True))
+        thresholds, features, others = self._nodes
+        scores, leaves, value_of = [*self.starts], self._values, found.get
+        for place, first, count in self._trees:
+            while (feature := features[place]) != LEAF:
+                is_left = value_of(feature, 0.0) <= thresholds[place]
+                place = place + 1 if is_left else others[place]
+            for own, number in enumerate(leaves[others[place] : others[place] + count], first):
+                scores[own] += number
+        return scores
+
+    @cached_property
+    def _trees(self) -> list[tuple[int, int, int]]:
+        return [*TREE.iter_unpack(self.parts["trees"])]
+
+    @cached_property
+    def _values(self) -> array[float]:
+        return array("d", self.parts["values"])
+
+    @cached_property
+    def _nodes(self) -> tuple[array[float], array[int], array[int]]:
+        """Their thresholds, features, and where they go on above the threshold."""
+        doubles, numbers = array("d", self.parts["nodes"]), array("I", self.parts["nodes"])
+        return doubles[::2], numbers[2::4], numbers[3::4]
+
+    def _check(self) -> None:
+        """As native/forest.c has it."""
+        if any(len(self.parts[name]) % size for name, size in (("trees", 12), ("nodes", 16))):
+            raise ValueError("a tree or a node that is cut short")
+        thresholds, features, others = self._nodes
+        roots = [*(root for root, _, _ in self._trees), len(features)]
+        if roots[0] != 0 or not self.starts:
+            raise ValueError("nodes of no tree, or of a forest without scores")
+        for (root, first, count), end in zip(self._trees, roots[1:], strict=True):
+            if root >= end or first + count > len(self.starts):
+                raise ValueError("a tree without nodes, or of scores that there are not")
+            for place in range(root, end):
+                feature, other = features[place], others[place]
+                if feature == LEAF:
+                    is_sound = other + count <= len(self._values)
+                else:
+                    leads_on = place + 1 < other < end and feature < self.columns
+                    is_sound = leads_on and isfinite(thresholds[place])
+                if not is_sound:
+                    raise ValueError("a node whose ways lead nowhere")

@@ -1,0 +1,186 @@
+"""Decision trees: the same leaf as scikit-learn, in C and in Python, and no file leads astray."""
+
+from __future__ import annotations
+
+import json
+import random
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.tree import DecisionTreeClassifier
+
+from function.compiled.artifact import load
+from function.compiled.forest import LEAF, NODE, TREE, Forest
+from function.compiled.writing import save
+from function.compiler.classifiers import trees
+from function.compiler.compiler import compile_model, translate
+from function.compiler.forests import pack_forest
+from function.compiler.verify import compare
+from tests.conftest import without_native
+from tests.fitted_models import TEXTS, fitted_pipeline, original, texts_for
+from tests.forests import random_parts, random_values
+from tests.kinds import Case, fit
+
+pytestmark = pytest.mark.usefixtures("way")
+COLUMNS = 9
+TREES = {
+    "trees": TREE.pack(0, 0, 2),
+    "nodes": NODE.pack(0.5, 1, 2) + NODE.pack(0.0, LEAF, 0) + NODE.pack(0.0, LEAF, 2),
+    "values": array("d", [0.25, 0.75, 1.0, 0.0]).tobytes(),
+}
+DAMAGES: dict[str, dict[str, Any]] = {
+    "a tree cut short": {"trees": TREES["trees"][:-1]},
+    "a node cut short": {"nodes": TREES["nodes"][:-1]},
+    "a number cut short": {"values": TREES["values"][:-1]},
+    "a tree too many": {"trees": TREES["trees"] * 2},
+    "a tree that begins elsewhere": {"trees": TREE.pack(1, 0, 2)},
+    "nodes of no tree": {"trees": b""},
+    "a score that there is not": {"trees": TREE.pack(0, 1, 2)},
+    "more scores than there are": {"trees": TREE.pack(0, 2**32 - 1, 2)},
+    "a node that leads to itself": {"nodes": NODE.pack(0.5, 1, 0) + TREES["nodes"][16:]},
+    "a node that leads on twice": {"nodes": NODE.pack(0.5, 1, 1) + TREES["nodes"][16:]},
+    "a node that leads out": {"nodes": NODE.pack(0.5, 1, 3) + TREES["nodes"][16:]},
+    "a node without another": {"nodes": NODE.pack(0.5, 1, 1)},
+    "a feature that there is not": {"nodes": NODE.pack(0.5, COLUMNS, 2) + TREES["nodes"][16:]},
+    "a threshold that is none": {"nodes": NODE.pack(np.nan, 1, 2) + TREES["nodes"][16:]},
+    "a leaf without numbers": {"values": TREES["values"][:-8]},
+    "a leaf far out": {"nodes": TREES["nodes"][:-16] + NODE.pack(0.0, LEAF, LEAF)},
+    "a number that is infinite": {"values": array("d", [0.25, 0.75, 1.0, np.inf]).tobytes()},
+    "a start that is too large": {"starts": [0.0, 1e300]},
+}
+
+
+def forest(parts: dict[str, Any], scores: int = 2, **more: Any) -> Forest:
+    starts = parts.get("starts", [0.0] * scores)
+    given = {"columns": COLUMNS, "single": True, "alone": True, **more}
+    return Forest(starts, parts, **given)
+
+
+def test_a_value_on_the_threshold_goes_to_the_left() -> None:
+    found = forest(TREES)
+    assert found.scores([]) == found.scores([(1, 0.5)]) == [0.25, 0.75]
+    assert found.scores([(0, 9.0), (1, 0.5000001)]) == [1.0, 0.0]
+
+
+def test_values_are_rounded_before_they_are_compared() -> None:
+    barely = 0.5 + 1e-9  # 0.5 in single precision
+    assert forest(TREES).scores([(1, barely)]) == [0.25, 0.75]
+    assert forest(TREES, single=False).scores([(1, barely)]) == [1.0, 0.0]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_trees_that_lead_nowhere_are_refused(damage: str) -> None:
+    forest(TREES)
+    with pytest.raises(ValueError, match=r"tree|node|leaves|forest"):
+        forest({**TREES, **DAMAGES[damage]})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_both_ways_come_to_the_same_bits(seed: int) -> None:
+    rng = random.Random(seed)
+    columns, scores, single = rng.randrange(12), rng.randint(1, 4), rng.random() < 0.7
+    starts, parts = [rng.uniform(-1, 1) for _ in range(scores)], random_parts(rng, columns, scores)
+    texts = [random_values(rng, columns) for _ in range(30)]
+    one = Forest(starts, parts, columns=columns, single=single, alone=True)
+    with without_native():
+        other = Forest(starts, parts, columns=columns, single=single, alone=True)
+    assert [*map(one.scores, texts)] == [*map(other.scores, texts)]
+
+
+def test_values_next_to_a_threshold_are_told_apart_as_scikit_learn_does() -> None:
+    rng = np.random.default_rng(3)
+    numbers = rng.random((400, 1))
+    model = DecisionTreeClassifier(random_state=0).fit(numbers, rng.integers(0, 3, 400))
+    inner = model.tree_.threshold[model.tree_.feature == 0]
+    near = [np.nextafter(np.float32(it), np.float32(side)) for it in inner for side in (-9, 9)]
+    asked = np.concatenate([inner, inner * (1 + 1e-9), np.array(near, dtype=float)])
+    found = trees.read_tree(model).forest
+    assert found is not None
+    served = pack_forest(found, alone=True)
+    shares = [served.scores([(0, number)]) for number in asked]
+    assert shares == model.predict_proba(asked[:, None]).tolist()
+
+
+def test_a_folder_of_trees_is_of_the_format_that_has_them(tmp_path: Path) -> None:
+    save(tmp_path / "model", translate(fit(Case("forest", "tfidf", 3))), {})
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert (manifest["format"], manifest["forest"]["alone"]) == (4, True)
+    terms = len(load(tmp_path / "model")[0].vectorizers[0].table) // 8
+    assert terms == load(tmp_path / "model")[0].terms  # no weights beside the trees
+
+
+def test_more_trees_are_asked_in_a_thread_sooner() -> None:
+    few, many = [
+        translate(fitted_pipeline(classifier=RandomForestClassifier(count, random_state=0)))
+        for count in (2, 60)
+    ]
+    assert 0 < many.quick_bytes < few.quick_bytes
+
+
+@pytest.mark.parametrize("texts", [0, 1, 7])
+def test_any_number_of_texts_is_answered(texts: int) -> None:
+    predictor = translate(fit(Case("voting-trees", "union-selected", 3)))
+    alone = [predictor.predict([text])[0] for text in TEXTS[:texts]]
+    assert predictor.predict(TEXTS[:texts]) == alone
+
+
+def test_trees_behind_functions_of_ones_own_are_compiled() -> None:
+    vectorizer = TfidfVectorizer(tokenizer=backwards, token_pattern=None, lowercase=False)
+    model = fitted_pipeline(vectorizer, RandomForestClassifier(7, random_state=0))
+    predictor, _ = compile_model(model, original(model))
+    assert compare(predictor, original(model), texts_for(1, 100)).problem is None
+
+
+def backwards(text: str) -> list[str]:
+    return [word[::-1] for word in text.split()]
+
+
+def test_boosting_of_before_1_6_is_answered_by_the_rule_it_was_trained_by() -> None:
+    for labels in (None, ["good" if "good" in text else "bad" for text in TEXTS]):
+        boosting = AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=4)
+        model = fitted_pipeline(classifier=boosting, labels=labels)
+        by_class = model.predict_proba(TEXTS)
+        model[-1].algorithm = "SAMME.R"
+        predictor, _ = compile_model(model, original(model))
+        rows = np.array([answer.scores for answer in predictor.predict(TEXTS)])
+        assert np.abs(rows - by_class).max() > 1e-3
+        assert np.abs(rows - model.predict_proba(TEXTS)).max() < 1e-9
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_histogram_boosting_compares_in_double_precision(classes: int) -> None:
+    rng = np.random.default_rng(classes)
+    numbers = rng.random((300, 4)) * (rng.random((300, 4)) < 0.6)
+    wanted = (numbers.sum(axis=1) * classes / 2.5).astype(int).clip(0, classes - 1)
+    model = HistGradientBoostingClassifier(max_iter=5, min_samples_leaf=5).fit(numbers, wanted)
+    found = trees.read_hist_gradient_boosting(model)
+    assert found.forest is not None
+    served = pack_forest(found.forest, alone=True)
+    assert not served.single
+    scores = [served.scores([*enumerate(row)]) for row in numbers.tolist()]
+    expected = model.decision_function(numbers).reshape(300, -1)
+    assert scores == expected.tolist()
+
+
+SINGLE: dict[str, Callable[[], Any]] = {
+    "tree": DecisionTreeClassifier,
+    "forest": lambda: RandomForestClassifier(3),
+    "ada-boost": AdaBoostClassifier,
+}
+
+
+@pytest.mark.parametrize("kind", SINGLE)
+def test_trees_of_a_single_class_always_answer_it(kind: str) -> None:
+    model = fitted_pipeline(classifier=SINGLE[kind](), labels=["fine"] * len(TEXTS))
+    predictor, _ = compile_model(model, original(model))
+    assert predictor.predict(["anything"])[0][:2] == ("fine", 1.0)
