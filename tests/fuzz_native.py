@@ -96,7 +96,7 @@ def fuzz(count: int, seed: int) -> None:
         rng = random.Random(f"{seed} {number}")
         try:
             texts += one_model(rng)
-            refused += one_damage(rng) + one_forest(rng)
+            refused += one_damage(rng) + one_forest(rng) + one_kernel(rng)
         except BaseException:
             print(f"with --seed {seed}, vocabulary {number}:", flush=True)
             raise
@@ -113,7 +113,7 @@ def fuzz(count: int, seed: int) -> None:
 def one_model(rng: random.Random) -> int:
     """Compare a vocabulary's answers with Python's, and return how many texts they were about."""
     from function.compiled.faithful import add_up, build_features
-    from function.compiled.forest import VALUE
+    from function.compiled.native import VALUE
     from function.compiled.vectorizer import Vectorizer
 
     spec, scores = random_spec(rng), rng.choice(SCORES)
@@ -180,7 +180,8 @@ def one_forest(rng: random.Random) -> int:
     """Compare a forest's scores with Python's, and take one that is not right; 1 where that is
     refused."""
     from function.compiled import native as built
-    from function.compiled.forest import VALUE, Forest
+    from function.compiled.forest import Forest
+    from function.compiled.native import VALUE
     from tests.forests import random_parts, random_values
 
     columns, scores, single = rng.randrange(9), rng.randint(1, 4), rng.random() < 0.7
@@ -197,6 +198,45 @@ def one_forest(rng: random.Random) -> int:
         lines = [damage(rng, VALUE.pack(*pair)) for text in texts for pair in text]
         assert found.native is not None
         found.native.add_up(lines, bytearray(8 * scores * max(len(lines) - rng.randrange(2), 0)))
+    except ValueError:
+        return 1
+    return 0
+
+
+def one_kernel(rng: random.Random) -> int:
+    """The same of support vectors."""
+    from function.compiled import native as built
+    from function.compiled.kernels import Kernel, KernelVectors
+
+    def numbers() -> list[tuple[int, float]]:
+        chosen = sorted(rng.sample(range(columns), rng.randint(0, columns)))
+        return [(column, rng.uniform(-1, 1)) for column in chosen]
+
+    columns, counts = rng.randrange(1, 9), [rng.randrange(5) for _ in range(rng.randint(2, 4))]
+    vectors = [numbers() for _ in range(sum(counts))]
+    weights = [rng.uniform(-2, 2) for _ in range(len(vectors) * (len(counts) - 1))]
+    parts = {
+        "lengths": array("I", map(len, vectors)).tobytes(),
+        "columns": array("I", [pair[0] for own in vectors for pair in own]).tobytes(),
+        "values": array("d", [pair[1] for own in vectors for pair in own]).tobytes(),
+        "coefficients": array("d", weights).tobytes(),
+        "ignored": array("I", rng.sample(range(columns), rng.randrange(columns))).tobytes(),
+    }
+    kinds: Any = ("rbf", "poly", "sigmoid")
+    kernel = Kernel(rng.choice(kinds), rng.random(), rng.randrange(5), rng.uniform(-1, 1))
+    texts = [numbers() for _ in range(9)]
+    intercepts = [0.25] * (len(counts) * (len(counts) - 1) // 2)
+    native = KernelVectors(counts, parts, kernel, columns)
+    with patch.object(built, "_native", None):
+        python = KernelVectors(counts, parts, kernel, columns)
+        expected = [python.quick_scores(text, intercepts) for text in texts]
+    for text, scores in zip(texts, expected, strict=True):
+        for mine, theirs in zip(native.quick_scores(text, intercepts), scores, strict=True):
+            same(math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-9), True, (mine, theirs))
+    damaged = {name: damage(rng, content) for name, content in parts.items()}
+    try:
+        found = KernelVectors([*counts[1:], rng.randrange(5)], damaged, kernel, columns)
+        [found.quick_scores(text, intercepts) for text in texts]
     except ValueError:
         return 1
     return 0

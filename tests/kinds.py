@@ -46,6 +46,12 @@ KINDS: dict[str, Callable[[], Any]] = {
     "svc-probability": lambda: SVC(kernel="linear", probability=True, random_state=0),
     "nu-svc": lambda: NuSVC(kernel="linear", nu=0.2, decision_function_shape="ovo"),
     "nu-svc-probability": lambda: NuSVC(kernel="linear", probability=True, random_state=0),
+    "svc-rbf": SVC,
+    "svc-rbf-probability": lambda: SVC(C=10, gamma=0.5, probability=True, random_state=0),
+    "svc-rbf-breaks-ties": lambda: SVC(gamma="auto", break_ties=True),
+    "nu-svc-rbf": lambda: NuSVC(nu=0.2, decision_function_shape="ovo"),
+    "svc-poly": lambda: SVC(kernel="poly", degree=2, coef0=0.3),
+    "svc-sigmoid": lambda: SVC(kernel="sigmoid", coef0=-0.1),
     "one-vs-one-svc": lambda: OneVsOneClassifier(LinearSVC(random_state=0)),
     "one-vs-one-logistic": lambda: OneVsOneClassifier(LogisticRegression()),
     "one-vs-one-sgd": lambda: OneVsOneClassifier(SGDClassifier(random_state=0)),
@@ -101,6 +107,8 @@ KINDS: dict[str, Callable[[], Any]] = {
         [*MEMBERS, ("ada", AdaBoostClassifier(n_estimators=4, random_state=0))]
     ),
 }
+KERNELS = frozenset(kind for kind in KINDS if "rbf" in kind or kind in ("svc-poly", "svc-sigmoid"))
+"""Those that are compiled where the C code is built."""
 OF_TWO: dict[str, Callable[[], Any]] = {
     "threshold": lambda: FixedThresholdClassifier(LogisticRegression(), threshold=0.4),
     "threshold-first": lambda: FixedThresholdClassifier(
@@ -213,7 +221,7 @@ class Case(NamedTuple):
 CASES = [Case(kind, on, classes) for kind in KINDS for on in ON for classes in (2, 3)]
 CASES += [
     Case(kind, on, classes)
-    for kind in ("logistic", "linear-svc", "bernoulli", "svc", "forest", "boosting")
+    for kind in ("logistic", "linear-svc", "bernoulli", "svc", "svc-rbf", "forest", "boosting")
     for on in HASHED
     for classes in (2, 3)
 ]

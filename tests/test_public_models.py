@@ -47,7 +47,7 @@ MODELS = {
         )
     },
 }
-COMPILED = {"profanity", "spam-bayes", "spam-logistic_regression", "spam-random_forest"}
+COMPILED = {"profanity", "spam-bayes", "spam-logistic_regression", "spam-random_forest", "spam-svm"}
 RUDE = ["You stupid bastard!", "WINNER!! Claim your free prize, text WIN to 80086 now"]
 TEXTS = RUDE + [item.text for item in read_sentences()[::5]]
 

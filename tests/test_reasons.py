@@ -42,7 +42,6 @@ REASONS: list[tuple[Make, str]] = [
         "MLPClassifier is not a classifier the compiler knows; LogisticRegression, LinearSVC, "
         "SGDClassifier, MultinomialNB and others in docs/compiled.md are",
     ),
-    (behind(SVC()), "SVC with kernel='rbf'; kernel='linear' is compiled, and LinearSVC"),
     (
         behind(DummyClassifier(strategy="uniform")),
         "DummyClassifier with strategy='uniform', which is random; 'most_frequent', 'prior' and "

@@ -48,3 +48,21 @@ class Forest:
         cls, trees: bytes, nodes: bytes, values: bytes, starts: bytes, columns: int, single: bool
     ) -> Forest: ...
     def add_up(self, lines: list[bytes], totals: bytearray, /) -> None: ...
+
+class Kernels:
+    def __new__(
+        cls,
+        kernel: str,
+        gamma: float,
+        degree: int,
+        offset: float,
+        counts: bytes,
+        /,
+        lengths: bytes,
+        columns: bytes,
+        values: bytes,
+        coefficients: bytes,
+        ignored: bytes,
+        width: int,
+    ) -> Kernels: ...
+    def add_up(self, lines: list[bytes], totals: bytearray, /) -> None: ...

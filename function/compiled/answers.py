@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from function.compiled import native
 from function.compiled.decision import build_decision
@@ -19,10 +19,13 @@ from function.predictor import Answer, Prediction
 
 if TYPE_CHECKING:
     from function.compiled.forest import Forest
+    from function.compiled.kernels import KernelVectors
 
 Answers = Callable[[Sequence[str]], list[Answer]]
 Add = Callable[[Sequence[str], bytearray], None]
 """What adds each text's part to its scores."""
+Machine: TypeAlias = "Forest | KernelVectors"
+"""What makes scores of the values of a text's terms together; where it is `alone`, all of them."""
 Settle = tuple[float, Callable[[str], Answer]]
 """A margin, and what answers a text whose scores are within it."""
 
@@ -36,13 +39,13 @@ def build_answers(
     labels: Sequence[str],
     binarize: float | None,
     settle: Settle | None = None,
-    forest: Forest | None = None,
+    machine: Machine | None = None,
 ) -> Answers:
     """Return the function from texts to the answer of each; the vocabularies must be native ones,
     and are this model's from now on. `settle` is for a model whose scores are other sums than of
     weights."""
     names = tuple(labels)
-    add_up = build_sums(vectorizers, len(intercepts), binarize, forest)
+    add_up = build_sums(vectorizers, len(intercepts), binarize, machine)
     packed, decide = array("d", intercepts).tobytes(), native._native.decide
     decide_in_python = build_decision(decision, labels, len(intercepts))
     kind, is_uniform = _kind(decision)
@@ -78,15 +81,15 @@ def build_sums(
     vectorizers: Sequence[Vectorizer],
     scores: int,
     binarize: float | None,
-    forest: Forest | None = None,
+    machine: Machine | None = None,
 ) -> Callable[[Sequence[str]], bytearray]:
     """Return the function from texts to their scores but for the intercepts: native doubles, one
     text's after the other's."""
-    weights = 0 if forest is not None and forest.alone else scores
+    weights = 0 if machine is not None and machine.alone else scores
     weighed = [_weighed(vectorizer, weights, binarize) for vectorizer in vectorizers]
     adders: list[Add] = [vocabulary.add_up for vocabulary in weighed if weights]
-    if forest is not None:
-        adders.append(_walk(vectorizers, forest))
+    if machine is not None:
+        adders.append(_build_adder(vectorizers, machine))
 
     def add_up(texts: Sequence[str]) -> bytearray:
         totals = bytearray(8 * scores * len(texts))
@@ -97,10 +100,10 @@ def build_sums(
     return add_up
 
 
-def _walk(vectorizers: Sequence[Vectorizer], forest: Forest) -> Add:
-    """What adds a forest's part: its trees ask for the values of all vectorizers together."""
-    assert forest.native is not None
-    walk = forest.native.add_up
+def _build_adder(vectorizers: Sequence[Vectorizer], machine: Machine) -> Add:
+    """What adds the machine's part, of the values of all vectorizers together."""
+    assert machine.native is not None
+    add_up = machine.native.add_up
     starts = accumulate((part.width for part in vectorizers), initial=0)
     parts = [*zip(map(_native_of, vectorizers), starts, strict=False)]
 
@@ -108,7 +111,7 @@ def _walk(vectorizers: Sequence[Vectorizer], forest: Forest) -> Add:
         lines, *others = [vocabulary.values(texts, start) for vocabulary, start in parts]
         if others:
             lines = [*map(b"".join, zip(lines, *others, strict=True))]
-        walk(lines, totals)
+        add_up(lines, totals)
 
     return add
 

@@ -101,7 +101,8 @@ def digest(directory: str | Path) -> str:
 def _build(
     files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
 ) -> LinearPredictor:
-    scores = 0 if facts.get("forest", {}).get("alone") else len(facts["intercepts"])
+    is_alone = facts.get("forest", {}).get("alone") or "kernel" in facts.get("support", {})
+    scores = 0 if is_alone else len(facts["intercepts"])
     vectorizers = [
         _load_vectorizer(files, position, dict(spec), scores, sums)
         for position, spec in enumerate(facts["vectorizers"])
@@ -127,14 +128,22 @@ def _load_support(
 ) -> SupportVectors | None:
     if "support" not in facts:
         return None
-    from function.compiled.support import PARTS, SupportVectors
+    from function.compiled import support
 
     spec = facts["support"]
     if facts["decision"]["kind"] != "pairwise":
         raise ValueError("support: vectors for a decision without pairs of classes")
-    sizes = {part: spec["sizes"][part] for part in PARTS}
-    found = SupportVectors(spec["counts"], _read_parts(files, SUPPORT, sizes, sums))
-    found.check(len(facts["labels"]), sum(part.width for part in vectorizers))
+    sizes, columns = spec["sizes"], sum(part.width for part in vectorizers)
+    if len(spec["counts"]) != len(facts["labels"]):
+        raise ValueError(f"support: vectors of {len(spec['counts'])} classes")
+    if "kernel" in spec:
+        from function.compiled.kernels import PARTS, Kernel, KernelVectors
+
+        parts = _read_parts(files, SUPPORT, {part: sizes[part] for part in PARTS}, sums)
+        return KernelVectors(spec["counts"], parts, Kernel(**spec["kernel"]), columns)
+    sizes = {part: sizes[part] for part in support.PARTS}
+    found = support.SupportVectors(spec["counts"], _read_parts(files, SUPPORT, sizes, sums))
+    found.check(columns)
     return found
 
 

@@ -23,7 +23,7 @@ from function.predictor import Answer
 if TYPE_CHECKING:
     from function.compiled.hashed import HashedVocabulary
 
-TREES = "trees decide, each by several terms together"
+MACHINES = "trees and kernels weigh several terms together"
 Features = Callable[[str], tuple[Iterable[int], Sequence[Feature]]]
 """As faithful.build_features has it."""
 

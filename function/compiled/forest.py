@@ -20,8 +20,6 @@ LEAF = 2**32 - 1
 LARGEST = 1e80
 """Of a leaf's number: any number of them comes to no infinity."""
 PARTS = ("trees", "nodes", "values")
-VALUE = Struct("Qd")
-"""A column and its value, as native/forest.c takes them."""
 TREE, NODE = Struct("3I"), Struct("d2I")
 """A root, the first score that it adds to and how many; a threshold, a feature and another node."""
 
@@ -76,7 +74,7 @@ class Forest:
         if self.native is None:
             return self._walk(dict(values))
         totals = bytearray(8 * len(self.starts))
-        self.native.add_up([b"".join([VALUE.pack(*pair) for pair in values])], totals)
+        self.native.add_up([b"".join([native.VALUE.pack(*pair) for pair in values])], totals)
         return array("d", totals).tolist()
 
     def _walk(self, found: dict[int, float]) -> list[float]:

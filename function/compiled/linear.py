@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from function.compiled.answers import Answers, Settle, build_answers
+from function.compiled.answers import Answers, Machine, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import add_up, build_features
 from function.compiled.quick import Score, Scores, build_score
@@ -25,6 +25,7 @@ from function.predictor import Answer
 
 if TYPE_CHECKING:
     from function.compiled.forest import Forest
+    from function.compiled.kernels import KernelVectors
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
 
@@ -56,8 +57,8 @@ class LinearPredictor:
     ) -> None:
         """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
         `classes` are what the model itself calls the labels, where that is something else.
-        `support` are the vectors whose sums the weights are, where rounding decides. `forest` adds
-        to the scores what its trees come to."""
+        `support` are the vectors whose sums the weights are, where rounding decides, or where they
+        are no line, what makes the scores. `forest` adds to the scores what its trees come to."""
         self.labels: tuple[str, ...] | None = tuple(labels)
         self.classes = tuple(labels if classes is None else classes)
         self.vectorizers = tuple(vectorizers)
@@ -71,7 +72,7 @@ class LinearPredictor:
         self._given = self._build_given()
         self._answer = (
             build_answers(
-                vectorizers, intercepts, decision, labels, binarize, self._settle(), forest
+                vectorizers, intercepts, decision, labels, binarize, self._settle(), self._machine
             )
             if self.native
             else self._build_answers()
@@ -81,8 +82,16 @@ class LinearPredictor:
     @property
     def weights(self) -> int:
         """How many weights each term has."""
-        is_forest = self.forest is not None and self.forest.alone
-        return 0 if is_forest else len(self.intercepts)
+        return 0 if self._machine and self._machine.alone else len(self.intercepts)
+
+    @property
+    def _machine(self) -> Machine | None:
+        return self.forest or self.kernels
+
+    @property
+    def kernels(self) -> KernelVectors | None:
+        """The support vectors, where they are no line."""
+        return cast("KernelVectors", self.support) if self.support and self.support.alone else None
 
     @property
     def terms(self) -> int:
@@ -125,10 +134,10 @@ class LinearPredictor:
         label, by default the answer's own: where that is of several labels, the one with the
         highest score. ValueError for a label that the model does not have; NotExplainable where
         nothing of the model's can be explained, and already when it is looked up."""
-        from function.compiled.explain import TREES, Explainer
+        from function.compiled.explain import MACHINES, Explainer
 
-        if self.forest is not None:
-            raise NotExplainable("compiled", TREES)
+        if self._machine is not None:
+            raise NotExplainable("compiled", MACHINES)
         parts = [*zip(self.vectorizers, self._features, strict=True)]
         explainer = Explainer(self.labels or (), parts, self.intercepts, self.decision)
 
@@ -168,7 +177,7 @@ class LinearPredictor:
         if self.own_functions:
             return 0
         most = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
-        return most if self.forest is None else most // (1 + self.forest.trees // 2)
+        return most // (1 + self.forest.trees // 2) if self.forest else most
 
     def _settle(self) -> Settle | None:
         """What answers ties where it is not the sum of weights that scikit-learn reckons. It is
@@ -202,6 +211,11 @@ class LinearPredictor:
         return answers
 
     def _build_score(self) -> Callable[[Given], list[Scores | None]]:
+        if (kernels := self.kernels) is not None:
+            return lambda given: [
+                kernels.quick_scores(self._values(texts), self.intercepts)
+                for texts in zip(*given, strict=True)
+            ]
         if not all(map(_is_quick, self.vectorizers)):
             return lambda given: [None] * len(given[0])
         nothing = (0.0,) * len(self.intercepts)

@@ -145,6 +145,20 @@ def _is_support(value: Any) -> bool:
         isinstance(value, dict)
         and _is_list(value.get("counts"), _is_count)
         and _are_sizes(value.get("sizes"))
+        and ("kernel" not in value or _is_kernel(value["kernel"]))
+    )
+
+
+def _is_kernel(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"kind", "gamma", "degree", "offset"}
+        and value["kind"] in ("rbf", "poly", "sigmoid")
+        and is_number(value["gamma"])
+        and value["gamma"] >= 0.0
+        and is_number(value["offset"])
+        and _is_count(value["degree"])
+        and value["degree"] < 2**16
     )
 
 

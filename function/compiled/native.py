@@ -9,9 +9,13 @@ from __future__ import annotations
 import sys
 from array import array
 from math import inf, isfinite
+from struct import Struct
 
-VERSION = 7
+VERSION = 8
 """Of native.h: what was built of another stays aside until it is built again."""
+
+VALUE = Struct("Qd")
+"""A column and its value: a text's values are one after the other."""
 
 try:
     from function.compiled import _native as _native

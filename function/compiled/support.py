@@ -20,6 +20,9 @@ PARTS = ("lengths", "columns", "values", "coefficients")
 class SupportVectors:
     """The vectors of each class, one class after the other."""
 
+    alone = False
+    """Whether terms have no weights beside them."""
+
     def __init__(self, counts: Sequence[int], parts: Mapping[str, bytes]) -> None:
         """`counts` are those of each class. Of the `parts`, `lengths` has how many numbers each
         vector has (unsigned 32 bits), `columns` and `values` which, ascending, one vector after
@@ -29,13 +32,14 @@ class SupportVectors:
         self.counts = tuple(counts)
         self.parts = {name: parts[name] for name in PARTS}
 
-    def check(self, classes: int, columns: int) -> None:
-        """Raise ValueError where they are not of so many classes and columns, or not numbers."""
+    def check(self, columns: int) -> None:
+        """Raise ValueError where they do not fit together, are not of so many columns, or are not
+        numbers."""
         vectors, parts = sum(self.counts), self.parts
         lengths, own = array("I", parts["lengths"]), array("I", parts["columns"])
         sizes = (len(lengths), len(own), len(parts["values"]), len(parts["coefficients"]))
-        wanted = (vectors, sum(lengths), 8 * len(own), 8 * vectors * (classes - 1))
-        if len(self.counts) != classes or sizes != wanted:
+        wanted = (vectors, sum(lengths), 8 * len(own), 8 * vectors * (len(self.counts) - 1))
+        if len(self.counts) < 2 or sizes != wanted:
             raise ValueError(f"support vectors {self.counts} of sizes {sizes}")
         if max(own, default=0) >= columns:
             raise ValueError(f"a support vector has another column than these {columns}")
@@ -48,7 +52,10 @@ class SupportVectors:
     ) -> list[float]:
         """Return a score for each two classes, above zero for the second of them, of a text's
         columns, ascending, and their values: svm_predict_values."""
-        products = self._multiply(features)
+        return self.pairs(self.multiply(features), intercepts)
+
+    def pairs(self, products: Sequence[float], intercepts: Sequence[float]) -> list[float]:
+        """Return the same of what the text and each vector come to."""
         found = []
         pairs = combinations(range(len(self.counts)), 2)
         for (one, other), intercept in zip(pairs, intercepts, strict=True):
@@ -56,7 +63,8 @@ class SupportVectors:
             found.append(intercept - total)
         return found
 
-    def _multiply(self, features: Iterable[tuple[int, float]]) -> list[float]:
+    def multiply(self, features: Iterable[tuple[int, float]]) -> list[float]:
+        """Return the product of the text and each vector."""
         products, by_column = [0.0] * sum(self.counts), self._by_column
         for column, value in features:
             for place, own in by_column.get(column, ()):

@@ -69,7 +69,7 @@ class NativeVocabulary:
 
     def values(self, texts: Sequence[str], start: int) -> list[bytes]:
         """Return each text's columns, ascending and the first of all being `start`, with their
-        values: forest.VALUE, one after the other."""
+        values: native.VALUE, one after the other."""
         return self._index.values([*map(self._prepare, texts)], start)
 
     def rows_in(self, text: str) -> list[int]:

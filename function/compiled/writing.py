@@ -68,7 +68,12 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
     if predictor.support is not None:
         parts = predictor.support.parts
         files[SUPPORT] = b"".join(parts.values())
-        facts["support"] = {"counts": predictor.support.counts, "sizes": _sizes(parts)}
+        kernels = predictor.kernels
+        facts["support"] = {
+            "counts": predictor.support.counts,
+            "sizes": _sizes(parts),
+            **({} if kernels is None else {"kernel": kernels.kernel._asdict()}),
+        }
     if predictor.forest is not None:
         forest, parts = predictor.forest, predictor.forest.parts
         files[FOREST] = b"".join(parts.values())

@@ -8,6 +8,7 @@ from typing import Any
 
 from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
+from function.compiled.kernels import KernelVectors
 from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.support import SupportVectors
@@ -166,8 +167,12 @@ def _spread_support(
     parts = dict(classifier.support.parts)
     own = array("I", parts["columns"])
     parts["columns"] = array("I", [places[column] for column in own]).tobytes()
-    found = SupportVectors(classifier.support.counts, parts)
-    found.check(len(classifier.classes), columns)
+    support = classifier.support
+    if isinstance(support, KernelVectors):
+        parts["ignored"] = array("I", sorted({*range(columns)} - {*places})).tobytes()
+        return KernelVectors(support.counts, parts, support.kernel, columns)
+    found = SupportVectors(support.counts, parts)
+    found.check(columns)
     return found
 
 
@@ -191,8 +196,8 @@ def _places(vectorizers: Sequence[FittedVectorizer]) -> tuple[list[int], int]:
 
 def _is_faithful(classifier: FittedClassifier) -> bool:
     is_magnified = magnifies_rounding(classifier.decision, len(classifier.classes))
-    has_steps = classifier.binarize is not None or classifier.forest is not None
-    return has_steps or is_magnified
+    is_sum = classifier.forest is None and bool(classifier.weights)
+    return classifier.binarize is not None or is_magnified or not is_sum
 
 
 def _spread(vectorizer: FittedVectorizer, weights: list[float]) -> list[float]:

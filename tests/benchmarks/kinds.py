@@ -82,6 +82,14 @@ def _svc() -> Any:
     return SVC(kernel="linear", max_iter=300, random_state=0, probability=True)
 
 
+def _rbf() -> Any:
+    return SVC()
+
+
+def _rbf_probabilities() -> Any:
+    return SVC(probability=True, random_state=0)
+
+
 def _random_forest() -> Any:
     return RandomForestClassifier(100, random_state=0)
 
@@ -127,6 +135,8 @@ KINDS = [
     Kind("calibrated, sigmoid", _pairs, _calibrated("sigmoid")),
     Kind("calibrated, isotonic", _pairs, _calibrated("isotonic")),
     Kind("one-vs-rest of 3", _pairs, _one_vs_rest),
+    Kind("SVC, rbf", _pairs, _rbf),
+    Kind("SVC, rbf, probabilities", _pairs, _rbf_probabilities, 2),
     Kind("random forest of 100", _pairs, _random_forest),
     Kind("extra trees of 100", _pairs, _extra_trees),
     Kind("gradient boosting of 100", _pairs, _boosting),
@@ -175,8 +185,9 @@ def _line(kind: Kind, rounds: int) -> str:
     predictor = translate(pipeline)
     texts = corpus.unseen_texts(BATCH)
     longest = (" ".join(texts) * (LONGEST // 50))[:LONGEST]
-    alone = compare(pipeline.predict_proba, predictor.predict, [[text] for text in texts], rounds)
-    batch = compare(pipeline.predict_proba, predictor.predict, [texts], rounds)
+    original = getattr(pipeline, "predict_proba", pipeline.predict)
+    alone = compare(original, predictor.predict, [[text] for text in texts], rounds)
+    batch = compare(original, predictor.predict, [texts], rounds)
     seconds = statistics.median(_time(predictor.predict, [[longest]]) for _ in range(rounds))
     return f"{kind.name:32}  {_told(alone)}  {_told(batch)}  {seconds * 1000:6.2f} ms"
 

@@ -9,6 +9,7 @@
     vocabulary.c  what both are in Python
     scores.c      what a text's terms add up to, in scikit-learn's order and to the same bits
     forest.c      what a text comes to in decision trees
+    kernels.c     what it comes to beside support vectors
     decision.c    scores to probabilities
 
 Who owns what. A vocabulary stays as its files have it (artifact.py): terms one after the other, two
@@ -39,7 +40,7 @@ the scores are added up nothing of Python is called, so scratch space is one tex
 #include <math.h>
 #include <string.h>
 
-#define VERSION 7 /* native.py's: a module that is older than it is left alone */
+#define VERSION 8 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
 #define LARGEST_TEXT INT32_MAX
 
@@ -195,7 +196,7 @@ size_t evaluate(Vocabulary *self);
 /* Add what was met to the scores, and empty the scratch space. */
 void add_scores(Vocabulary *self, double *totals);
 
-/* A column's value in a text, as `values` gives them to a Forest. */
+/* A column's value in a text, as `values` gives them to Forest and Kernels. */
 typedef struct {
     uint64_t column;
     double value;
@@ -203,6 +204,7 @@ typedef struct {
 
 /* What each file adds to the module; false with an error set. */
 int add_forest(PyObject *module);
+int add_kernels(PyObject *module);
 int add_pairs(PyObject *module);
 int add_terms(PyObject *module);
 PyObject *decide(PyObject *module, PyObject *arguments);

@@ -1,6 +1,7 @@
 """Classifiers that have a score for each two classes: SVC and NuSVC, and OneVsOneClassifier.
 
-With a linear kernel the support vectors of a pair add up to one line of weights, `coef_`.
+With a linear kernel the support vectors of a pair add up to one line of weights, `coef_`; with
+another there are no weights.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from array import array
 from collections.abc import Mapping
 from typing import Any
 
+from function.compiled import native
+from function.compiled.kernels import Kernel, KernelVectors
 from function.compiled.support import SupportVectors
 from function.compiler.classifiers import linear
 from function.compiler.classifiers.fitted import (
@@ -23,15 +26,18 @@ from function.compiler.sklearn_names import NotCompilable, describe, flatten, pu
 
 def _read_support_vectors(model: Any) -> FittedClassifier:
     classes = classes_of(model)
-    if model.kernel != "linear":
+    if model.kernel not in ("linear", "rbf", "poly", "sigmoid"):
         raise NotCompilable(
-            f"{describe(model)} with kernel={model.kernel!r}; kernel='linear' is compiled, and "
-            "LinearSVC"
+            f"{describe(model)} with kernel={model.kernel!r}; 'linear', 'rbf', 'poly' and 'sigmoid'"
+            " are compiled"
+        )
+    if model.kernel != "linear" and native._native is None:
+        raise NotCompilable(
+            f"{describe(model)} with kernel={model.kernel!r} without the C code, where "
+            "scikit-learn is quicker; python -m function.build builds it"
         )
     if model.break_ties and model.decision_function_shape == "ovo":
         raise NotCompilable(f"{describe(model)} with break_ties of decision_function_shape='ovo'")
-    coef = model.coef_.toarray() if hasattr(model.coef_, "toarray") else model.coef_
-    require_double(model, coef)
     # A positive score is to speak for the second class of a pair: so it is where there are two.
     sign = 1.0 if len(classes) == 2 else -1.0
     breaks_ties = bool(model.break_ties) and len(classes) > 2
@@ -41,23 +47,32 @@ def _read_support_vectors(model: Any) -> FittedClassifier:
         "ties": "confidence" if breaks_ties else "first",
         "platt": _platt(model),
     }
-    weights, intercepts = (sign * coef).tolist(), (sign * model.intercept_).tolist()
-    return FittedClassifier(classes, weights, intercepts, decision, support=_support(model))
+    support, intercepts = _support(model), (sign * model.intercept_).tolist()
+    weights: list[list[float]] = [[] for _ in intercepts]
+    if not support.alone:
+        weights = (sign * model.coef_.toarray()).tolist()
+    return FittedClassifier(classes, weights, intercepts, decision, support=support)
 
 
 def _support(model: Any) -> SupportVectors:
     vectors, duals = model.support_vectors_, model._dual_coef_
     if not hasattr(vectors, "indptr"):
         raise NotCompilable(f"{describe(model)} was fitted on dense features")
+    require_double(model, vectors)
     vectors.sort_indices()
     parts = {
         "lengths": array("I", (vectors.indptr[1:] - vectors.indptr[:-1]).tolist()),
         "columns": array("I", vectors.indices.tolist()),
         "values": array("d", vectors.data.tolist()),
         "coefficients": array("d", duals.toarray().ravel().tolist()),
+        "ignored": array("I"),  # compiler.py knows
     }
     content = {name: numbers.tobytes() for name, numbers in parts.items()}
-    return SupportVectors(model.n_support_.tolist(), content)
+    counts = model.n_support_.tolist()
+    if model.kernel == "linear":
+        return SupportVectors(counts, content)
+    kernel = Kernel(model.kernel, float(model._gamma), int(model.degree), float(model.coef0))
+    return KernelVectors(counts, content, kernel, model.shape_fit_[1])
 
 
 def _platt(model: Any) -> list[list[float]] | None:

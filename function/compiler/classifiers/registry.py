@@ -60,14 +60,15 @@ def read_model(model: Any, given: Before = AS_LIST) -> FittedClassifier:
 
 
 def _fill_weights(found: FittedClassifier) -> None:
-    """Give each score its weights, unless trees make all of them."""
+    """Give each score its weights, unless trees or kernels make all of them."""
     columns, forest = found.columns, found.forest
-    if forest is None or any(found.weights):
+    is_alone = forest is not None or found.support is not None
+    if is_alone and not any(found.weights):
+        found.weights, fitted_on = [], {columns if forest is None else forest.columns}
+    else:
         nothing = [0.0] * columns
         found.weights = [row or nothing for row in found.weights or [nothing]]
         fitted_on = {*map(len, found.weights)}
-    else:
-        found.weights, fitted_on = [], {forest.columns}
     if fitted_on != {columns}:
         raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
 
