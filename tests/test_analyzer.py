@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from function.compiled.analyzer import _Bases, build_analyzer
+from function.compiled.functions import AS_LIST
 from function.compiler.vectorizers import _read_analyzer
 from function.compiler.verify import PROBES
 from tests.fitted_models import long_text, random_text
@@ -43,7 +44,7 @@ pair_ids = [str(parameters) for parameters in PARAMETERS]
 
 def both(parameters):
     vectorizer = CountVectorizer(**parameters)
-    return build_analyzer(_read_analyzer(vectorizer)), vectorizer.build_analyzer()
+    return build_analyzer(_read_analyzer(vectorizer, AS_LIST)[0]), vectorizer.build_analyzer()
 
 
 @pytest.mark.parametrize("parameters", PARAMETERS, ids=pair_ids)
@@ -102,7 +103,7 @@ def test_a_text_of_all_characters_does_not_stay_in_memory():
 
 
 def test_an_unknown_analyzer_or_accent_rule_is_an_error():
-    spec = _read_analyzer(CountVectorizer())
+    spec = _read_analyzer(CountVectorizer(), AS_LIST)[0]
     with pytest.raises(ValueError, match="unknown analyzer 'words'"):
         build_analyzer({**spec, "analyzer": "words"})
     with pytest.raises(ValueError, match="unknown strip_accents 'all'"):

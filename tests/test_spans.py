@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from function.compiled.analyzer import WHITE_SPACES
+from function.compiled.functions import AS_LIST
 from function.compiled.spans import build_finder
 from function.compiler.vectorizers import _read_analyzer
 from function.compiler.verify import PROBES
@@ -19,7 +20,7 @@ from tests.fitted_models import ALPHABETS, long_text, random_text
 from tests.test_analyzer import PARAMETERS
 
 FINDERS = [
-    (vectorizer, build_finder(_read_analyzer(vectorizer)))
+    (vectorizer, build_finder(_read_analyzer(vectorizer, AS_LIST)[0]))
     for vectorizer in [CountVectorizer(**parameters) for parameters in PARAMETERS]
 ]
 ODD = "ßİıſǅﬁﬃ™ΣσςÅÅé\u0301\u0327\u0300ͅ½①ｶﾞ한각👍🏽\u200d🇫🇷\x00\x1c\x85\u2028 \t\n\u3000'_aB.1"
@@ -27,7 +28,7 @@ ODD = "ßİıſǅﬁﬃ™ΣσςÅÅé\u0301\u0327\u0300ͅ½①ｶﾞ한각👍�
 
 def find(text: str, **parameters: Any) -> dict[str, list[str]]:
     """By term, what is at its places."""
-    found = build_finder(_read_analyzer(CountVectorizer(**parameters)))(text)
+    found = build_finder(_read_analyzer(CountVectorizer(**parameters), AS_LIST)[0])(text)
     return {term: [text[start:stop] for start, stop in spans] for term, spans in found.items()}
 
 
@@ -147,4 +148,4 @@ def test_terms_are_in_the_order_in_which_they_are_met() -> None:
 def test_a_long_text_takes_no_more_than_its_length(analyzer: str, accents: str | None) -> None:
     text = long_text(random.Random(5)) + "e\u0301\u0327" * 3000
     vectorizer = CountVectorizer(analyzer=analyzer, ngram_range=(1, 3), strip_accents=accents)
-    check(vectorizer, build_finder(_read_analyzer(vectorizer))(text), text)
+    check(vectorizer, build_finder(_read_analyzer(vectorizer, AS_LIST)[0])(text), text)

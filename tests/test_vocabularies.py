@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from function.compiled import native
 from function.compiled.analyzer import build_analyzer
 from function.compiled.faithful import add_up, build_features
+from function.compiled.functions import AS_LIST
 from function.compiled.pairs import PairVocabulary, link
 from function.compiled.rows import COLUMN_MASK, RowLayout, fixed_point, unit_for
 from function.compiled.terms import TermVocabulary
@@ -85,7 +86,7 @@ some_texts = st.lists(
 
 
 def spec_of(parameters):
-    return _read_analyzer(CountVectorizer(**parameters))
+    return _read_analyzer(CountVectorizer(**parameters), AS_LIST)[0]
 
 
 def rows_for(terms, layout=LAYOUT):
