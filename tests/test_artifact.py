@@ -166,7 +166,7 @@ def test_a_part_of_a_folder_of_format_2_that_was_cut_short_is_refused(saved):
         (4, "decision", {"kind": "votes"}),
         (4, "vectorizer", {"vocabulary": "hashed"}),
         (4, "vectorizer", {"hashing": None}),
-        (4, "analyzer", {"tokenizer": "str.split"}),
+        (4, "analyzer", {"methods": ["strip"]}),
     ],
 )
 def test_a_folder_is_of_the_oldest_format_that_can_say_what_is_in_it(saved, format, where, what):
@@ -327,6 +327,9 @@ def test_a_field_of_another_type_or_out_of_range_is_refused(saved, changes):
         {"analyzer": {"stop_words": [1]}},
         {"analyzer": {"token_pattern": 3}},
         {"analyzer": {"token_pattern": r"\S+"}},
+        {"analyzer": {"methods": ["encode"]}},
+        {"analyzer": {"methods": "strip"}},
+        {"analyzer": {"methods": []}},
     ],
     ids=str,
 )

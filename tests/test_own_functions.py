@@ -25,6 +25,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
+from function.compiled.analyzer import METHODS
+from function.compiled.artifact import load
 from function.compiled.files import CompiledModelError
 from function.compiled.linear import LinearPredictor
 from function.compiled.writing import save
@@ -69,7 +71,8 @@ VECTORIZERS: dict[str, Callable[[], Any]] = {
     "tokenizer, bigrams": lambda: CountVectorizer(
         tokenizer=words, token_pattern=None, ngram_range=(2, 2), strip_accents="unicode"
     ),
-    "preprocessor": lambda: TfidfVectorizer(preprocessor=str.casefold, strip_accents="ascii"),
+    "preprocessor": lambda: TfidfVectorizer(preprocessor=str.title, strip_accents="ascii"),
+    "method of str, tokenizer": lambda: TfidfVectorizer(preprocessor=str.upper, tokenizer=words),
     "preprocessor of characters": lambda: TfidfVectorizer(
         preprocessor=lambda text: text[::-1], analyzer="char_wb", ngram_range=(1, 3)
     ),
@@ -116,6 +119,27 @@ NO_CODE: dict[str, tuple[Callable[[], Any], str]] = {
     "flags": (lambda: TfidfVectorizer(tokenizer=re.compile("[a-z]+", re.I).findall), "(?i)[a-z]+"),
     "lower": (lambda: TfidfVectorizer(preprocessor=str.lower), r"(?u)\b\w\w+\b"),
     "accents": (lambda: TfidfVectorizer(preprocessor=strip_accents_unicode), r"(?u)\b\w\w+\b"),
+    "strip, accents": (lambda: TfidfVectorizer(strip_accents=str.strip), r"(?u)\b\w\w+\b"),
+    "upper, pairs": (
+        lambda: TfidfVectorizer(preprocessor=str.upper, ngram_range=(1, 2)),
+        r"(?u)\b\w\w+\b",
+    ),
+    "casefold, own pattern": (
+        lambda: TfidfVectorizer(preprocessor=str.casefold, token_pattern=r"\S+"),
+        r"\S+",
+    ),
+    "swapcase, stop words": (
+        lambda: TfidfVectorizer(preprocessor=str.swapcase, stop_words=["THE", "IS"]),
+        r"(?u)\b\w\w+\b",
+    ),
+}
+METHODS_OF_STR: dict[str, dict[str, Any]] = {
+    "words": {},
+    "pairs": {"ngram_range": (1, 2)},
+    "runs": {"ngram_range": (1, 3)},
+    "pattern": {"token_pattern": r"(?<=\s)\S+"},
+    "char": {"analyzer": "char", "ngram_range": (1, 3)},
+    "char_wb": {"analyzer": "char_wb", "ngram_range": (2, 3)},
 }
 
 
@@ -191,6 +215,27 @@ def test_functions_that_mean_a_pattern_or_an_option_are_no_code(name: str, tmp_p
     assert [part.analyzer["token_pattern"] for part in predictor.vectorizers] == [pattern]
     assert compare(predictor, answers_of(original.predictor), texts_for(3, 100)).problem is None
     save(tmp_path / "model", predictor, {})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", METHODS_OF_STR)
+def test_methods_of_str_are_no_code_and_explained_in_place(
+    name: str, method: str, tmp_path: Path
+) -> None:
+    prepare = getattr(str, method)
+    original = loaded(TfidfVectorizer(preprocessor=prepare, **METHODS_OF_STR[name]))
+    save(tmp_path / "model", compiled(original), {})
+    predictor, _ = load(tmp_path / "model")
+    assert not predictor.own_functions and predictor.quick_bytes > 0
+    text = " \tGood, ßtraße  ŉ!\u2003"
+    texts = [text, *texts_for(5, 60)]
+    assert compare(predictor, answers_of(original.predictor), texts).problem is None
+    found = predictor.explain(text, predictor.predict([text])[0])
+    for term in [*found.terms, *found.unknown]:
+        first = (term.term.split() or [""])[0]
+        pieces = [prepare(text[start:stop]) for start, stop in term.spans]
+        assert all(first in piece or piece in first for piece in pieces)
+        assert pieces or not first
 
 
 def test_split_and_the_pattern_find_the_same_for_every_character() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, reduce
 from itertools import pairwise
 from typing import Literal, NamedTuple, TypedDict
 
@@ -30,15 +30,25 @@ SAME_TOKENS_FASTER = {
 characters, and the engine need not test the edges (a quarter of the time)."""
 
 
-class AnalyzerSpec(TypedDict):
-    """The CountVectorizer parameters that decide the terms, as JSON types."""
+METHODS = ("strip", "lstrip", "rstrip", "lower", "upper", "casefold", "swapcase")
+"""Those of `str` that may prepare a text: none makes of a text in ASCII one that is not, and how
+long a letter gets in another case does not depend on those beside it."""
 
+
+class _Options(TypedDict):
     analyzer: Literal["word", "char", "char_wb"]
     ngram_range: list[int]
     lowercase: bool
     strip_accents: Literal["ascii", "unicode"] | None
     stop_words: list[str] | None
     token_pattern: str | None
+
+
+class AnalyzerSpec(_Options, total=False):
+    """The CountVectorizer parameters that decide the terms, as JSON types."""
+
+    methods: list[str]
+    """Which of METHODS a text passes through first, one after the other."""
 
 
 def build_analyzer(spec: AnalyzerSpec) -> Analyze:
@@ -50,7 +60,7 @@ def build_analyzer(spec: AnalyzerSpec) -> Analyze:
     shortest, longest = spec["ngram_range"]
     if spec["analyzer"] == "word":
         return _build_word_analyzer(spec, shortest, longest)
-    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
+    prepare = build_preparer(spec)
     if spec["analyzer"] == "char":
         return _chain(prepare, lambda text: char_ngrams(text, shortest, longest))
     if spec["analyzer"] == "char_wb":
@@ -64,12 +74,18 @@ def _chain(prepare: Callable[[str], str] | None, analyze: Analyze) -> Analyze:
     return lambda text: analyze(prepare(text))
 
 
-def build_preparer(lowercase: bool, accents: str | None) -> Callable[[str], str] | None:
+def build_preparer(spec: AnalyzerSpec) -> Callable[[str], str] | None:
     """Return what comes before all else; None where nothing does."""
-    if accents is None:
-        return str.lower if lowercase else None
-    strip = accent_stripper(accents)
-    return (lambda text: strip(text.lower())) if lowercase else strip
+    calls: list[Callable[[str], str]] = [getattr(str, name) for name in spec.get("methods", ())]
+    if spec["lowercase"]:
+        calls.append(str.lower)
+    if spec["strip_accents"] is not None:
+        calls.append(accent_stripper(spec["strip_accents"]))
+    return reduce(_then, calls) if calls else None
+
+
+def _then(first: Callable[[str], str], second: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda text: second(first(text))
 
 
 def accent_stripper(accents: str) -> Callable[[str], str]:
@@ -124,8 +140,7 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
     pattern = SAME_TOKENS_FASTER.get(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN)
     if pattern is None:
         return None
-    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
-    find = _chain(prepare, re.compile(pattern).findall)
+    find = _chain(build_preparer(spec), re.compile(pattern).findall)
     spaced = _spaced_table(spec["lowercase"])
 
     def split(text: str) -> list[str]:
@@ -134,7 +149,8 @@ def build_splitter(spec: AnalyzerSpec) -> Splitter | None:
         return find(text)
 
     too_short = filter(_is_of_words, map(chr, range(128))) if pattern == r"\w\w+" else ()
-    return Splitter(split, find, frozenset([*too_short, *(spec["stop_words"] or ())]))
+    ignored = frozenset([*too_short, *(spec["stop_words"] or ())])
+    return Splitter(find if "methods" in spec else split, find, ignored)
 
 
 @cache
@@ -158,8 +174,7 @@ def build_words(spec: AnalyzerSpec, tokenize: Analyze) -> Analyze:
     """Return the word analyzer whose tokens are those of `tokenize`, whatever the token pattern."""
     if spec["stop_words"] is not None:
         tokenize = _without(frozenset(spec["stop_words"]), tokenize)
-    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
-    return _build_runs(_chain(prepare, tokenize), *spec["ngram_range"])
+    return _build_runs(_chain(build_preparer(spec), tokenize), *spec["ngram_range"])
 
 
 def _build_word_analyzer(spec: AnalyzerSpec, shortest: int, longest: int) -> Analyze:
@@ -179,11 +194,10 @@ def build_tokenizer(spec: AnalyzerSpec) -> Analyze:
     splitter = build_splitter(spec)
     if splitter is not None:
         return _without(splitter.ignored, splitter.split) if splitter.ignored else splitter.split
-    prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
     tokenize: Analyze = re.compile(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN).findall
     if spec["stop_words"] is not None:
         tokenize = _without(frozenset(spec["stop_words"]), tokenize)
-    return _chain(prepare, tokenize)
+    return _chain(build_preparer(spec), tokenize)
 
 
 def _without(ignored: frozenset[str], tokenize: Analyze) -> Analyze:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from function.compiled.analyzer import SAME_TOKENS_FASTER, AnalyzerSpec
+from function.compiled.analyzer import METHODS, SAME_TOKENS_FASTER, AnalyzerSpec
 from function.compiled.numbers import is_number
 from function.compiled.pairs import PairVocabulary
 from function.compiled.terms import TermVocabulary
@@ -94,6 +94,8 @@ def _check_analyzer(spec: AnalyzerSpec) -> None:
         stop_words=lambda value: value is None or _is_list(value, _is_text),
         token_pattern=lambda value: value is None or _is_text(value),
     )
+    if "methods" in spec:
+        _require(spec, methods=lambda value: _is_list(value, METHODS.__contains__) and value)
     pattern = spec["token_pattern"]
     if pattern is None or pattern in SAME_TOKENS_FASTER:
         return

@@ -59,8 +59,10 @@ def _build_preparer(spec: AnalyzerSpec) -> Callable[[str], Prepared]:
 
     def prepare(text: str) -> Prepared:
         found = Prepared(text, range(len(text)), range(1, len(text) + 1))
+        for name in spec.get("methods", ()):
+            found = _stripped_of_blanks(found, name) if "strip" in name else _cased(found, name)
         if spec["lowercase"]:
-            found = _lowered(found)
+            found = _cased(found, "lower")
         if strip is not None and not text.isascii():
             found = _stripped(found, strip)
         return _shrunk(found) if spec["analyzer"] == "char" else found
@@ -68,18 +70,27 @@ def _build_preparer(spec: AnalyzerSpec) -> Callable[[str], Prepared]:
     return prepare
 
 
-def _lowered(prepared: Prepared) -> Prepared:
+def _stripped_of_blanks(prepared: Prepared, method: str) -> Prepared:
+    text, starts, ends = prepared
+    left = getattr(str, method)(text)
+    start = 0 if method == "rstrip" else len(text) - len(text.lstrip())
+    kept = slice(start, start + len(left))
+    return Prepared(left, starts[kept], ends[kept])
+
+
+def _cased(prepared: Prepared, method: str) -> Prepared:
     """What a character becomes may depend on others (a final sigma), how long it gets does not."""
     text, starts, ends = prepared
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return Prepared(lowered, starts, ends)
+    change: Callable[[str], str] = getattr(str, method)
+    changed = change(text)
+    if len(changed) == len(text):
+        return Prepared(changed, starts, ends)
     spread_starts, spread_ends = list[int](), list[int]()
     for character, start, end in zip(text, starts, ends, strict=True):
-        length = len(character.lower())
+        length = len(change(character))
         spread_starts += [start] * length
         spread_ends += [end] * length
-    return Prepared(lowered, spread_starts, spread_ends)
+    return Prepared(changed, spread_starts, spread_ends)
 
 
 def _stripped(prepared: Prepared, strip: Callable[[str], str]) -> Prepared:

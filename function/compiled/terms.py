@@ -128,7 +128,7 @@ class _PaddedWords(dict[str, _Word]):
     """Words that are kept, and characters of one: texts are not to fill the memory."""
 
     def __init__(self, spec: AnalyzerSpec, rows: Mapping[str, int]) -> None:
-        self.prepare = build_preparer(spec["lowercase"], spec["strip_accents"])
+        self.prepare = build_preparer(spec)
         self._rows, (self._shortest, self._longest) = rows, spec["ngram_range"]
 
     def __missing__(self, word: str) -> _Word:

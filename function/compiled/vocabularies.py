@@ -197,14 +197,11 @@ def _finding(spec: AnalyzerSpec) -> tuple[Prepare, Runs, Sequence[str]]:
     from function.compiled.runs import NO_RUNS, runs_of
 
     if spec["analyzer"] != "word":
-        return build_preparer(spec["lowercase"], spec["strip_accents"]) or str, NO_RUNS, ()
+        return build_preparer(spec) or str, NO_RUNS, ()
     runs = runs_of(spec["token_pattern"] or DEFAULT_TOKEN_PATTERN)
     if runs is None:
         return build_tokenizer(spec), NO_RUNS, ()
-    tokens, prepare = (
-        re.compile(runs.pattern),
-        build_preparer(spec["lowercase"], spec["strip_accents"]) or str,
-    )
+    tokens, prepare = re.compile(runs.pattern), build_preparer(spec) or str
     ignored = [*filter(tokens.fullmatch, spec["stop_words"] or ())]  # no text holds others
     return _joining(spec, lambda text: tokens.findall(prepare(text))), runs, ignored
 
@@ -212,7 +209,7 @@ def _finding(spec: AnalyzerSpec) -> tuple[Prepare, Runs, Sequence[str]]:
 def _joining(spec: AnalyzerSpec, find: Analyze) -> Callable[[str], str]:
     """Texts in ASCII are left whole, of others the tokens are joined by spaces, which no token
     holds."""
-    fold = str.lower if spec["lowercase"] else str
+    fold = build_preparer({**spec, "strip_accents": None}) or str
     return lambda text: fold(text) if text.isascii() else " ".join(find(text))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from function.compiled.analyzer import METHODS
 from function.compiled.functions import Function, Functions
 from function.compiler.sklearn_names import (
     FUNCTION_TRANSFORMER,
@@ -20,8 +21,8 @@ from function.compiler.sklearn_names import (
     public_name,
 )
 
-Preparing = tuple[bool, Literal["ascii", "unicode"] | None, tuple[Function, ...]]
-"""Lower case, accents, and functions ahead of these."""
+Preparing = tuple[bool, Literal["ascii", "unicode"] | None, tuple[str, ...], tuple[Function, ...]]
+"""Lower case, accents, and what is ahead of these: methods of `str`, or functions."""
 
 WORDS = r"\S+"
 """What `str.split` finds: both go by `str.isspace`."""
@@ -37,6 +38,7 @@ class Reading(NamedTuple):
     is_whole: bool
     lowercase: bool
     strip_accents: Literal["ascii", "unicode"] | None
+    methods: tuple[str, ...]
     token_pattern: str | None
     functions: Functions
 
@@ -46,8 +48,8 @@ def read_functions(step: Any) -> Reading:
     if callable(step.analyzer):
         pattern = pattern_of(step.analyzer)
         own = Functions() if pattern else Functions(analyze=_function(step.analyzer))
-        return Reading("word", True, False, None, pattern, own)
-    lowercase, accents, prepare = _read_preparing(step)
+        return Reading("word", True, False, None, (), pattern, own)
+    lowercase, accents, methods, prepare = _read_preparing(step)
     pattern, tokenize = None, None
     if step.analyzer == "word":
         pattern = step.token_pattern
@@ -55,7 +57,7 @@ def read_functions(step: Any) -> Reading:
             pattern = pattern_of(step.tokenizer)
             tokenize = None if pattern else _function(step.tokenizer)
     own = Functions(None, prepare, tokenize)
-    return Reading(step.analyzer, False, lowercase, accents, pattern, own)
+    return Reading(step.analyzer, False, lowercase, accents, methods, pattern, own)
 
 
 def _read_preparing(step: Any) -> Preparing:
@@ -63,7 +65,7 @@ def _read_preparing(step: Any) -> Preparing:
         return _preparing([step.preprocessor])
     if callable(step.strip_accents):
         return _preparing([*([str.lower] if step.lowercase else []), step.strip_accents])
-    return bool(step.lowercase), step.strip_accents or None, ()
+    return bool(step.lowercase), step.strip_accents or None, (), ()
 
 
 def _preparing(calls: Sequence[Any]) -> Preparing:
@@ -75,7 +77,14 @@ def _preparing(calls: Sequence[Any]) -> Preparing:
             left.pop()
     if left and left[-1] is str.lower:
         lowercase = bool(left.pop())
-    return lowercase, accents, tuple(map(_function, left))
+    methods = [*filter(None, map(_method_of, left))]
+    if len(methods) == len(left):
+        return lowercase, accents, tuple(methods), ()
+    return lowercase, accents, (), tuple(map(_function, left))
+
+
+def _method_of(call: Any) -> str | None:
+    return next((name for name in METHODS if call is getattr(str, name)), None)
 
 
 def _of_sklearn(rule: str) -> Any:

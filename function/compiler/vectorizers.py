@@ -162,4 +162,6 @@ def _read_analyzer(step: Any, before: Before) -> tuple[AnalyzerSpec, Functions]:
         stop_words=None if stop_words is None else sorted(stop_words),
         token_pattern=pattern,
     )
+    if reading.methods:
+        spec["methods"] = [*reading.methods]
     return spec, reading.functions._replace(before=before if before.functions else None)
