@@ -20,6 +20,7 @@ EPILOG = """examples:
   python -m function.compile --publish --all-aliases reviews
   python -m function.compile models:/classifier/3 --vectorizer vectorizer.pkl --output model
   python -m function.compile runs:/RUN/model --vectorizer runs:/RUN/vectorizer.pkl --output model
+  python -m function.compile models:/reviews/4 --allow-code --output model
   COMPILED_MODEL=model python -m function.serve
 
 MLFLOW_TRACKING_URI says where the registry is, LABELS renames integer classes.
@@ -83,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="also compare compiled and original on your own texts, one per line, before writing",
     )
+    parser.add_argument(
+        "--allow-code",
+        action="store_true",
+        help="let the folder have functions of the model's own: it names them, and holds the"
+        " modules of the model's code_paths; services run them where ALLOW_MODEL_CODE=true",
+    )
     return parser
 
 
@@ -91,7 +98,7 @@ def _problem(arguments: argparse.Namespace) -> str | None:
     if arguments.all_aliases is not None:
         others = (arguments.model_uri, arguments.output, arguments.vectorizer, arguments.verify)
         if not arguments.publish or any(others):
-            return "--all-aliases NAME goes with --publish, and with nothing else"
+            return "--all-aliases NAME goes with --publish, --allow-code, and with nothing else"
         return None
     if arguments.model_uri is None:
         return "say which model: MODEL_URI, or --publish --all-aliases NAME"
@@ -103,16 +110,16 @@ def _problem(arguments: argparse.Namespace) -> str | None:
 def _run(arguments: argparse.Namespace) -> None:
     settings, report = settings_or_exit(), Report()
     if arguments.all_aliases is not None:
-        if publish_all_aliases(settings, arguments.all_aliases, report):
+        if publish_all_aliases(settings, arguments.all_aliases, report, arguments.allow_code):
             raise SystemExit(1)
         return
     settings = settings.replace(model_uri=arguments.model_uri)
     texts = _lines(arguments.verify) if arguments.verify else []
     if arguments.publish:
-        publish_version(settings, report, texts, arguments.vectorizer)
+        publish_version(settings, report, texts, arguments.vectorizer, arguments.allow_code)
         return
-    compiled = compile_model(settings, report, texts, arguments.vectorizer)
-    digest = writing.save(arguments.output, compiled.predictor, compiled.facts)
+    compiled = compile_model(settings, report, texts, arguments.vectorizer, arguments.allow_code)
+    digest = writing.save(arguments.output, compiled.predictor, compiled.facts, compiled.code)
     report(f"wrote {arguments.output} (sha256 {digest})")
 
 

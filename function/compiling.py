@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from function import __version__
+from function.compiled import writing
+from function.compiled.files import CompiledModelError
 from function.compiled.linear import LinearPredictor
-from function.compiler.compiler import NotCompilable
+from function.compiler import naming
+from function.compiler.compiler import NotCompilable, check
 from function.compiler.verify import Agreement, compare
+from function.model import foldercode
 from function.model.sources import Original, answers_of, compile_original, load_original
 from function.model.stages import Stages
 from function.registry.trained import in_words
@@ -29,6 +35,11 @@ class Compiled(NamedTuple):
 
     predictor: LinearPredictor
     original: Original
+
+    @property
+    def code(self) -> Mapping[str, bytes]:
+        """The sources of the modules that its functions are in."""
+        return self.original.code
 
     @property
     def facts(self) -> dict[str, object]:
@@ -67,16 +78,21 @@ class Report:
 
 
 def compile_model(
-    settings: Settings, report: Report, texts: Sequence[str] = (), vectorizer: str = ""
+    settings: Settings,
+    report: Report,
+    texts: Sequence[str] = (),
+    vectorizer: str = "",
+    allow_code: bool = False,
 ) -> Compiled:
     """Compile ``settings.model_uri``, and compare it with the original on ``texts`` too.
 
-    ``vectorizer`` is a file or a URI, for a classifier that was logged apart from its own. Raises
-    NotCompilable with the reason, ModelLoadError and ModelOutputError.
+    ``vectorizer`` is a file or a URI, for a classifier that was logged apart from its own;
+    ``allow_code`` lets a folder have functions of the model's own. Raises NotCompilable with the
+    reason, ModelLoadError and ModelOutputError.
     """
     report(f"loading {settings.model_uri} from {settings.mlflow_tracking_uri} ...")
     stages = Stages()
-    original = load_original(settings, stages, vectorizer, with_digest=True)
+    original = load_original(settings, stages, vectorizer, to_keep=True)
     details = original.lineage.details
     if "trained_with" in details:
         report(f"trained with {in_words(details['trained_with'])}")
@@ -87,10 +103,18 @@ def compile_model(
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     if own := predictor.own_functions:
-        raise NotCompilable(
-            f"a compiled folder holds no code, and the model has functions of its own"
-            f" ({', '.join(own)})"
-        )
+        if not allow_code:
+            raise NotCompilable(
+                "a compiled folder holds no code by itself, and the model has functions of its own"
+                f" ({', '.join(own)}); --allow-code puts them into it, for services with"
+                " ALLOW_MODEL_CODE=true"
+            )
+        predictor = _as_in_a_folder(predictor, original)
+        report(f"{', '.join(own)}: run by services with ALLOW_MODEL_CODE=true, and no others")
+        if modules := naming.needed(predictor, original.code):
+            report(
+                f"warning: not among the model's code_paths, so to be installed there: {modules}"
+            )
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
     if texts:
         agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))
@@ -98,6 +122,25 @@ def compile_model(
         if agreement.problem:
             raise NotCompilable(f"on the texts to verify with, {agreement.problem}")
     return Compiled(predictor, original)
+
+
+def _as_in_a_folder(predictor: LinearPredictor, original: Original) -> LinearPredictor:
+    """The predictor as it is read from a folder, with modules that are made of their sources, and
+    compared anew. Raises NotCompilable where it is another then."""
+    naming.refuse_nameless(predictor)
+    with TemporaryDirectory(prefix="compile-") as workspace:
+        folder = Path(workspace, "model")
+        try:
+            writing.save(folder, predictor, {}, original.code)
+            found, _ = foldercode.load(folder, {}, Stages())
+            check(found, answers_of(original.predictor))
+        except (CompiledModelError, NotCompilable) as exc:
+            told = str(exc).replace(f"{folder}/", "")
+            raise NotCompilable(
+                f"with its functions as a folder has them, {told}. They get a list of texts, and"
+                " modules (.py) of its code_paths without the files beside these"
+            ) from exc
+    return found
 
 
 def _compare_in_chunks(

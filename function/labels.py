@@ -10,6 +10,7 @@ import argparse
 import json
 
 from function.compiled import artifact
+from function.compiled.code import only_look
 from function.compiled.files import CompiledModelError
 from function.settings import settings_or_exit
 
@@ -43,7 +44,7 @@ def labels(folder: str) -> dict[str, str]:
 
     The digest is the one that ``/models/info`` shows. What the model does not have has no label.
     """
-    _, facts = artifact.load(folder)
+    _, facts = artifact.load(folder, resolve=only_look)
     given = {
         "name": facts.get("model_name"),
         "version": facts.get("version"),

@@ -15,6 +15,7 @@ from typing import Any
 
 from function import __version__
 from function.compiled import artifact, writing
+from function.compiled.code import only_look
 from function.compiled.files import MANIFEST, SUMS, CompiledModelError
 from function.compiler.compiler import NotCompilable
 from function.compiling import Report, compile_model
@@ -25,13 +26,14 @@ from function.registry.published import NotPublished, Publication
 from function.settings import Settings
 
 
-def publish(model: Any, texts: Sequence[str] = ()) -> None:
+def publish(model: Any, texts: Sequence[str] = (), *, allow_code: bool = False) -> None:
     """Compile a registered model and publish it, right after it was logged in a training script.
 
     ``model`` is what ``mlflow.sklearn.log_model`` returned, or a MODEL_URI; ``texts`` are compared
-    too. The registry is the one that MLflow is pointed at; what may be loaded, MODEL_FORMATS and
-    SKOPS_TRUSTED_TYPES say. Does nothing where it is published already. Raises NotCompilable with
-    the reason, and ModelLoadError where the registry or the model gives cause.
+    too; ``allow_code`` is for a model with functions of its own, which services run where
+    ALLOW_MODEL_CODE=true. The registry is the one that MLflow is pointed at; what may be loaded,
+    MODEL_FORMATS and SKOPS_TRUSTED_TYPES say. Does nothing where it is published already. Raises
+    NotCompilable with the reason, and ModelLoadError where the registry or the model gives cause.
 
         info = mlflow.sklearn.log_model(pipeline, name="model", registered_model_name="reviews")
         function.publish(info)
@@ -42,11 +44,15 @@ def publish(model: Any, texts: Sequence[str] = ()) -> None:
     followed = {name: os.environ.get(name, "") for name in ("MODEL_FORMATS", "SKOPS_TRUSTED_TYPES")}
     settings = Settings.from_environ(followed)
     settings = settings.replace(mlflow_tracking_uri=mlflow.tracking_uri(), model_uri=uri)
-    publish_version(settings, Report("publish"), texts)
+    publish_version(settings, Report("publish"), texts, allow_code=allow_code)
 
 
 def publish_version(
-    settings: Settings, report: Report, texts: Sequence[str] = (), vectorizer: str = ""
+    settings: Settings,
+    report: Report,
+    texts: Sequence[str] = (),
+    vectorizer: str = "",
+    allow_code: bool = False,
 ) -> Publication:
     """The same for ``settings.model_uri``; returns what is published now."""
     report(f"asking {settings.mlflow_tracking_uri} for {settings.model_uri} ...")
@@ -55,13 +61,13 @@ def publish_version(
     version = _version(lineage)
     found = None if vectorizer else _already(lineage)
     if found is None or texts:
-        compiled = compile_model(settings, report, texts, vectorizer)
+        compiled = compile_model(settings, report, texts, vectorizer, allow_code)
     if found is not None:
         report(f"{version} is published already (sha256 {found.digest})")
         return found
     with TemporaryDirectory(prefix="publish-") as workspace:
         folder = Path(workspace, "model")
-        digest = writing.save(folder, compiled.predictor, compiled.facts)
+        digest = writing.save(folder, compiled.predictor, compiled.facts, compiled.code)
         report(f"publishing {version} ...")
         files = mlflow.listed(lineage)
         what = published.publication(
@@ -77,7 +83,9 @@ def publish_version(
     return what
 
 
-def publish_all_aliases(settings: Settings, name: str, report: Report) -> dict[str, str]:
+def publish_all_aliases(
+    settings: Settings, name: str, report: Report, allow_code: bool = False
+) -> dict[str, str]:
     """Publish every version of ``name`` that an alias names; the reasons of those that cannot be,
     by version. Raises ModelLoadError where there is no such model, or no alias."""
     mlflow.connect(settings.mlflow_tracking_uri, f"models:/{name}/1")
@@ -91,7 +99,8 @@ def publish_all_aliases(settings: Settings, name: str, report: Report) -> dict[s
     for version, aliases in sorted(versions.items(), key=lambda item: int(item[0])):
         report(f"version {version} ({', '.join(f'@{alias}' for alias in sorted(aliases))})")
         try:
-            publish_version(settings.replace(model_uri=f"models:/{name}/{version}"), report)
+            of_version = settings.replace(model_uri=f"models:/{name}/{version}")
+            publish_version(of_version, report, allow_code=allow_code)
         except (NotCompilable, ModelLoadError) as exc:
             failures[version] = str(exc)
         except ModelOutputError as exc:
@@ -118,7 +127,7 @@ def _already(lineage: Lineage) -> Publication | None:
         found = published.find(lineage)
         if found.compiled_by != __version__:
             return None
-        artifact.load(mlflow.published(lineage, found))
+        artifact.load(mlflow.published(lineage, found), resolve=only_look)
     except (NotPublished, CompiledModelError):
         return None
     return found

@@ -54,6 +54,11 @@ class Settings:
         " commas between (`reviews.cleaning.Cleaner`); what a model lists for itself is not"
         " believed",
     )
+    allow_model_code: bool = setting(
+        False,
+        "Whether compiled and published models may run functions of their own, which"
+        " `python -m function.compile --allow-code` copies: code of whoever can write them",
+    )
     model_refresh_seconds: float = setting(
         0.0,
         "How often to ask the registry whether the alias or stage in `MODEL_URI` means another"

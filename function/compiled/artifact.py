@@ -13,6 +13,7 @@
           columns       which columns have a row of their own
           table         their rows, and that of all others
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
+      code/           of models with functions of their own: the modules these are in (code.py)
       support         of SVC and NuSVC: their support vectors (support.py)
       forest          decision trees (forest.py)
 
@@ -21,7 +22,7 @@ formats.py has what the format's number stands for.
 SHA256SUMS names every file and `load` reads no byte that it did not check, so a folder that was
 cut short, edited or mixed with another does not load. That guards against accidents; where someone
 recomputed the sums, what is loaded still is of the types and in the ranges that serving relies on
-(manifest.py), and nothing in the folder can run.
+(manifest.py). Nothing in the folder can run but its code/, and that where who loads it says how.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from function.compiled import garbage, manifest
@@ -56,7 +57,9 @@ from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, te
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
+    from function.compiled.code import Resolve
     from function.compiled.forest import Forest
+    from function.compiled.functions import Functions
     from function.compiled.support import SupportVectors
 
 KIND = "compiled text classifier"
@@ -69,13 +72,16 @@ PARTS = {
 
 
 def load(
-    place: str | Path | Files, labels: Mapping[str, str] | None = None
+    place: str | Path | Files,
+    labels: Mapping[str, str] | None = None,
+    resolve: Resolve | None = None,
 ) -> tuple[LinearPredictor, dict[str, Any]]:
     """Return the predictor in the folder, or of the files, at `place`, and its lineage.
 
     `labels` renames the model's own classes, as in compile_model, instead of what was given when
     it was compiled. Raises CompiledModelError for anything but a complete, unaltered folder of a
     format and byte order this version reads, and ModelLoadError for `labels` that do not fit.
+    `resolve` makes functions of the model's own; without, a folder that has any is CodeNotAllowed.
     """
     files = Folder(place) if isinstance(place, str | os.PathLike) else place
     (raw,), digest = files.read(MANIFEST)
@@ -86,7 +92,8 @@ def load(
     try:
         with garbage.collection_paused():
             manifest.check(facts)
-            return _build(files, facts, sums, labels or {}), facts["lineage"]
+            functions = _load_functions(files, facts, sums, resolve)
+            return _build(files, facts, sums, labels or {}, functions), facts["lineage"]
     except (LookupError, TypeError, ValueError, ArithmeticError, re.error) as exc:
         problem = f"it does not describe a model ({exc!r})"
         raise damaged(f"{files.named}/{MANIFEST}", problem) from exc
@@ -98,14 +105,30 @@ def digest(directory: str | Path) -> str:
     return Folder(directory).read(SUMS)[1]
 
 
+def _load_functions(
+    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], resolve: Resolve | None
+) -> list[Functions | None]:
+    """Of each vectorizer those of the model's own."""
+    if not any("functions" in spec for spec in facts["vectorizers"]):
+        return [None] * len(facts["vectorizers"])
+    from function.compiled.code import read_functions
+
+    return read_functions(facts, files.named, lambda name: _read(files, name, sums), resolve)
+
+
 def _build(
-    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], names: Mapping[str, str]
+    files: Files,
+    facts: Mapping[str, Any],
+    sums: Mapping[str, str],
+    names: Mapping[str, str],
+    functions: Sequence[Functions | None],
 ) -> LinearPredictor:
     is_alone = facts.get("forest", {}).get("alone") or "kernel" in facts.get("support", {})
     scores = 0 if is_alone else len(facts["intercepts"])
+    in_python = any(functions)
     vectorizers = [
-        _load_vectorizer(files, position, dict(spec), scores, sums)
-        for position, spec in enumerate(facts["vectorizers"])
+        _load_vectorizer(files, position, {**spec, "functions": own}, scores, sums, in_python)
+        for position, (spec, own) in enumerate(zip(facts["vectorizers"], functions, strict=True))
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
     return LinearPredictor(
@@ -176,6 +199,7 @@ def _load_vectorizer(
     spec: dict[str, Any],
     scores: int,
     sums: Mapping[str, str],
+    in_python: bool,
 ) -> Vectorizer:
     kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", None)
     if sizes is None:  # format 2
@@ -183,10 +207,14 @@ def _load_vectorizer(
     else:
         sizes = {part: sizes[part] for part in PARTS[kind]}
         parts = _read_parts(place, f"{VECTORIZER}.{position}", sizes, sums)
-    vocabulary = _vocabulary(kind)
+    from_parts: Callable[..., Vocabulary] = _vocabulary(kind, in_python).from_parts
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
+    own: Functions | None = spec["functions"]
+    analyze = own.own_analyzer(spec["analyzer"]) if own else None
     found = Vectorizer(
-        vocabulary=vocabulary.from_parts(spec["analyzer"], layout, parts, **spec.pop("terms")),
+        vocabulary=from_parts(
+            spec["analyzer"], layout, parts, *([analyze] if analyze else []), **spec.pop("terms")
+        ),
         table=parts["table"],
         **spec,
     )
@@ -197,11 +225,14 @@ def _load_vectorizer(
     return found
 
 
-def _vocabulary(kind: str) -> type[Vocabulary]:
+def _vocabulary(kind: str, in_python: bool) -> type[Vocabulary]:
+    """C calls none of a model's own functions."""
     if kind == "hashed":
         from function.compiled.hashed import HashedVocabulary
 
         return HashedVocabulary
+    if in_python:
+        return TermVocabulary if kind == TermVocabulary.kind else PairVocabulary
     return term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()
 
 
@@ -220,11 +251,13 @@ def _read_parts_apart(
     place: Files, position: int, names: Sequence[str], sums: Mapping[str, str]
 ) -> dict[str, bytes]:
     """As `_read_parts`, of format 2: each of a vectorizer's in a file of its own."""
-    parts = {}
-    for part in names:
-        (parts[part],), digest = place.read(f"{part}.{position}")
-        _check(place.named, f"{part}.{position}", digest, sums)
-    return parts
+    return {part: _read(place, f"{part}.{position}", sums) for part in names}
+
+
+def _read(place: Files, name: str, sums: Mapping[str, str]) -> bytes:
+    (content,), digest = place.read(name)
+    _check(place.named, name, digest, sums)
+    return content
 
 
 def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:

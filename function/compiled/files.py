@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
-FORMATS = (2, 3, 4)
+FORMATS = (2, 3, 4, 5)
 """What this version reads; formats.py has what they are."""
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 VECTORIZER, SUPPORT, FOREST = "vectorizer", "support", "forest"
@@ -33,6 +33,10 @@ class Hash(Protocol):
 class CompiledModelError(Exception):
     """A compiled model that cannot be read or written; the message says which file, why, and
     what to do."""
+
+
+class CodeNotAllowed(CompiledModelError):
+    """A folder with functions of the model's own, where none of them may run."""
 
 
 class Files(Protocol):

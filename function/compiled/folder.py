@@ -29,6 +29,7 @@ def _beside(target: Path, purpose: str) -> Path:
 
 
 def _write_synced(path: Path, content: bytes) -> None:
+    path.parent.mkdir(exist_ok=True, parents=True)
     with open(path, "wb") as file:
         file.write(content)
         file.flush()

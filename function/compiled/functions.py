@@ -70,6 +70,10 @@ class Functions(NamedTuple):
         """Whether terms are other than the analyzer's options have them."""
         return bool(self.prepare or self.tokenize or self.analyze)
 
+    def own_analyzer(self, spec: AnalyzerSpec) -> Analyze | None:
+        """What makes the terms; None where the options alone do."""
+        return build_own_analyzer(spec, self) if self.make_terms else None
+
     def each(self) -> Iterator[tuple[str, Function]]:
         """Every function, beside the place that it has."""
         if self.before is not None:

@@ -109,13 +109,16 @@ class HashedVocabulary:
         spec: AnalyzerSpec,
         layout: RowLayout,
         files: Mapping[str, bytes],
+        analyze: Analyze | None = None,
+        /,
+        *,
         features: int,
         alternate_sign: bool,
     ) -> HashedVocabulary:
         """Return the vocabulary that `to_parts` took apart; ValueError where parts do not fit."""
         if type(features) is not int or type(alternate_sign) is not bool:
             raise ValueError(f"hashed into {features!r} features, signs {alternate_sign!r}")
-        return cls(spec, array("I", files["columns"]), features, alternate_sign)
+        return cls(spec, array("I", files["columns"]), features, alternate_sign, analyze)
 
 
 class HashedRows:

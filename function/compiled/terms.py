@@ -102,12 +102,19 @@ class TermVocabulary:
 
     @classmethod
     def from_parts(
-        cls, spec: AnalyzerSpec, layout: RowLayout, files: Mapping[str, bytes], separator: str
+        cls,
+        spec: AnalyzerSpec,
+        layout: RowLayout,
+        files: Mapping[str, bytes],
+        analyze: Analyze | None = None,
+        /,
+        *,
+        separator: str,
     ) -> TermVocabulary:
         """Return the vocabulary that `to_parts` took apart; ValueError where parts do not fit."""
         rows = layout.from_bytes(files["rows"])
         terms = joined_terms(files, separator).split(separator) if rows or files["terms"] else []
-        return cls(spec, dict(zip(terms, rows, strict=True)))
+        return cls(spec, dict(zip(terms, rows, strict=True)), analyze)
 
 
 class _Word:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from function.compiled import code as code_files
 from function.compiled.artifact import KIND, PARTS
 from function.compiled.files import (
     FOREST,
@@ -24,18 +25,24 @@ from function.compiled.linear import LinearPredictor
 from function.compiled.vectorizer import Vectorizer, row_layout
 
 
-def save(directory: str | Path, predictor: LinearPredictor, lineage: Mapping[str, Any]) -> str:
+def save(
+    directory: str | Path,
+    predictor: LinearPredictor,
+    lineage: Mapping[str, Any],
+    code: Mapping[str, bytes] | None = None,
+) -> str:
     """Write `predictor` to the folder `directory` and return the SHA-256 of its SHA256SUMS.
 
     `lineage` is any JSON object: where the model came from. The folder appears whole, by a rename,
     or not at all. An older compiled model there is replaced; anything else that is not an empty
-    folder raises CompiledModelError.
+    folder raises CompiledModelError. So does a function of the model's own, unless there is `code`,
+    the sources of its modules by file: it is written as its name alone.
     """
-    if own := predictor.own_functions:
+    if code is None and (own := predictor.own_functions):
         raise CompiledModelError(f"{directory}: a folder holds no code, and there is {own[0]}")
     target = Path(directory).resolve()
     _refuse_to_clobber(target)
-    files = _render(predictor, lineage)
+    files = _render(predictor, lineage, code or {})
     try:
         write_folder(target, files)
     except OSError as exc:
@@ -43,7 +50,9 @@ def save(directory: str | Path, predictor: LinearPredictor, lineage: Mapping[str
     return sha256(files[SUMS]).hexdigest()
 
 
-def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str, bytes]:
+def _render(
+    predictor: LinearPredictor, lineage: Mapping[str, Any], code: Mapping[str, bytes]
+) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     specs = []
     for position, vectorizer in enumerate(predictor.vectorizers):
@@ -54,7 +63,7 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         parts = {part: found[part] for part in PARTS[vectorizer.vocabulary.kind]}
         files[f"{VECTORIZER}.{position}"] = b"".join(parts.values())
         specs.append({**_spec(vectorizer, terms), "sizes": _sizes(parts)})
-    facts = {
+    facts: dict[str, Any] = {
         "kind": KIND,
         "byte_order": sys.byteorder,
         "lineage": dict(lineage),
@@ -65,6 +74,9 @@ def _render(predictor: LinearPredictor, lineage: Mapping[str, Any]) -> dict[str,
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
+    if predictor.own_functions:
+        facts["code"] = sorted(code)
+        files |= {f"{code_files.FOLDER}/{file}": content for file, content in code.items()}
     if predictor.support is not None:
         parts = predictor.support.parts
         files[SUPPORT] = b"".join(parts.values())
@@ -95,7 +107,9 @@ def _sizes(parts: Mapping[str, bytes]) -> dict[str, int]:
 
 
 def _spec(vectorizer: Vectorizer, terms: Mapping[str, Any]) -> dict[str, Any]:
+    own = vectorizer.functions
     return {
+        **({"functions": code_files.named(own)} if own else {}),
         "analyzer": vectorizer.analyzer,
         "vocabulary": vectorizer.vocabulary.kind,
         "terms": terms,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from function.compiled.analyzer import Analyze, AnalyzerSpec
-from function.compiled.functions import Functions, build_own_analyzer
+from function.compiled.functions import Functions
 from function.compiled.vectorizer import Vectorizer, Vocabulary
 from function.compiler.sklearn_names import NotCompilable, describe
 
@@ -47,8 +47,7 @@ class FittedVectorizer:
 
     def own_analyzer(self) -> Analyze | None:
         """Return what makes its terms, where that is other than the options have it."""
-        makes_terms = self.functions.make_terms
-        return build_own_analyzer(self.analyzer, self.functions) if makes_terms else None
+        return self.functions.own_analyzer(self.analyzer)
 
     def packed(
         self,

@@ -143,10 +143,12 @@ class _Written:
         self._folder = folder
 
     def read(self, name: str, sizes: Iterable[int] = ()) -> tuple[list[bytes], str]:
-        if os.path.basename(name) != name:
+        if not all(part == os.path.basename(part) != ".." for part in name.split("/")):
             raise CompiledModelError(f"{self.named}/{name}: not the name of a file")
         parts, digest = self._files.read(name, sizes)
-        with open(os.path.join(self._folder, name), "wb") as file:
+        path = os.path.join(self._folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # of its code
+        with open(path, "wb") as file:
             file.writelines(parts)
         return parts, digest
 

@@ -167,10 +167,8 @@ def _answering(
 
     Raises CompiledModelError where the folder is damaged or gives no answer.
     """
-    from function.compiled import artifact
-
     with stages.timed("deserialize"):
-        predictor, facts = artifact.load(place, settings.label_names())
+        predictor, facts = _load(place, settings, stages)
     with stages.timed("first_prediction"):
         try:
             predictor.predict([BUILT_IN_EXAMPLE])
@@ -178,3 +176,15 @@ def _answering(
             problem = f"it gives no answer ({exc!r}); {REMEDY}"
             raise CompiledModelError(problem) from exc
     return predictor, facts
+
+
+def _load(
+    place: str | Path | Files, settings: Settings, stages: Stages
+) -> tuple[Predictor, dict[str, Any]]:
+    if settings.allow_model_code:
+        from function.model import foldercode
+
+        return foldercode.load(place, settings.label_names(), stages)
+    from function.compiled import artifact
+
+    return artifact.load(place, settings.label_names())

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from function.compiled.code import is_module
 from function.registry import modelfile
 
 OURS = ("function", "tests", "main")
@@ -29,6 +30,17 @@ def code_folders(folder: Path) -> list[Path]:
     flavours = modelfile.facts(folder).get("flavors") or {}
     named = {flavour.get("code") for flavour in flavours.values()}
     return [folder / name for name in sorted(filter(None, named)) if (folder / name).is_dir()]
+
+
+def sources(folder: Path) -> dict[str, bytes]:
+    """The modules there by file, as the model's code names them: ``package/words.py``."""
+    found: dict[str, bytes] = {}
+    for place in code_folders(folder):
+        for path in sorted(place.rglob("*.py")):
+            file = path.relative_to(place).as_posix()
+            if is_module(file):
+                found.setdefault(file, path.read_bytes())
+    return found
 
 
 @contextmanager

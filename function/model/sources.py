@@ -37,14 +37,15 @@ PATIENCE_SECONDS = 10.0
 
 
 class Original(NamedTuple):
-    """A model as it was logged: the object itself, the predictor that asks it, and, where it was
-    asked for, the SHA-256 of its files."""
+    """A model as it was logged: the object itself, the predictor that asks it, and, where that was
+    asked for, the SHA-256 of its files and the sources of its modules, by file."""
 
     model: Any
     predictor: Predictor
     lineage: Lineage
     example: str
     digest: str | None
+    code: Mapping[str, bytes] = {}
     files: finalize[..., Any] | None = None
     """What removes its files once the model is gone; None where it needs them no longer."""
 
@@ -86,19 +87,20 @@ def _published(settings: Settings, stages: Stages) -> Sourced | None:
             return from_publication(way, lineage, settings, stages)
         except NotPublished as reason:
             stages.not_published = str(reason)
-            fetching.refuse_without_mlflow(lineage, stages.not_published)
+            fetching.refuse_without_mlflow(lineage, reason)
             return None
 
     return fetching.by_either_way(settings, stages, take)
 
 
 def load_original(
-    settings: Settings, stages: Stages, vectorizer: str = "", with_digest: bool = False
+    settings: Settings, stages: Stages, vectorizer: str = "", to_keep: bool = False
 ) -> Original:
     """Resolve, download and deserialize the model, and find out which input it takes.
 
-    ``vectorizer``: a file or a URI, for a classifier that was logged apart from its own. Raises
-    ModelLoadError, or ModelOutputError where the model's answers cannot be read.
+    ``vectorizer``: a file or a URI, for a classifier that was logged apart from its own.
+    ``to_keep``: what it is compiled to is to be written down. Raises ModelLoadError, or
+    ModelOutputError where the model's answers cannot be read.
     """
     with stages.timed("import"):
         from contextlib import ExitStack
@@ -120,13 +122,14 @@ def load_original(
         with stages.timed("probe"):
             lineage = _examined(model, lineage, versions)
             predictor = _predictor(model, lineage, settings.label_names(), versions)
-        digest = modelfile.digest(folder) if with_digest else None
+        digest = modelfile.digest(folder) if to_keep else None
+        code = owncode.sources(folder) if to_keep else {}
         files = None
         example = modelfile.example_text(folder) or BUILT_IN_EXAMPLE
         if predictor.engine == "pyfunc" or owncode.code_folders(folder):
             # Such a model may read its files, and import its modules, whenever it likes.
             files = finalize(model, cleanup.pop_all().close)
-    return Original(model, predictor, lineage, example, digest, files)
+    return Original(model, predictor, lineage, example, digest, code, files)
 
 
 def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:

@@ -102,7 +102,11 @@ def published(lineage: Lineage, found: Publication) -> Files:
             folder = Path(_download(f"{found.location}/{found.path}", workspace))
         except Exception as exc:
             raise NotPublished(f"{found.path} is not among its artifacts") from exc
-        files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+        files = {
+            file.relative_to(folder).as_posix(): file.read_bytes()
+            for file in folder.rglob("*")
+            if file.is_file()
+        }
 
     def ask(name: str) -> Iterator[bytes]:
         if name not in files:

@@ -18,7 +18,7 @@ from function.compiled.files import sha256_for, sha256_of
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
-FORMATS = (4, 3)
+FORMATS = (5, 4, 3)
 """Those that are published, the newest first."""
 _KINDS = tuple(f"{number}-{sys.byteorder}" for number in FORMATS)
 
