@@ -111,10 +111,8 @@ def compile_model(
             )
         predictor = _as_in_a_folder(predictor, original)
         report(f"{', '.join(own)}: run by services with ALLOW_MODEL_CODE=true, and no others")
-        if modules := naming.needed(predictor, original.code):
-            report(
-                f"warning: not among the model's code_paths, so to be installed there: {modules}"
-            )
+        if modules := ", ".join(naming.needed(predictor, original.code)):
+            report(f"warning: not in the model's code_paths, so to be installed there: {modules}")
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
     if texts:
         agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))

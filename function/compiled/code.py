@@ -27,7 +27,7 @@ FOLDER = "code"
 PLACES = ("before", "prepare", "tokenize", "analyze")
 _SEVERAL = ("before", "prepare")
 _IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
-_is_dotted = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*").fullmatch
+is_dotted = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER})*").fullmatch
 is_module = re.compile(rf"({_IDENTIFIER}/)*{_IDENTIFIER}\.py").fullmatch
 """Whether a file's name is one that a folder takes: no other can leave it, either."""
 
@@ -97,7 +97,7 @@ def _is_named(value: Any) -> bool:
         isinstance(value, dict)
         and value.get("place") in PLACES
         and all(isinstance(value.get(key), str) for key in ("module", "name"))
-        and all(_is_dotted(value[key]) for key in ("module", "name"))
+        and all(is_dotted(value[key]) for key in ("module", "name"))
         and isinstance(value.get("arguments"), dict)
     )
 

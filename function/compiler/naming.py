@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from function.compiled.code import is_dotted
 from function.compiled.functions import Function
 from function.compiled.linear import LinearPredictor
 from function.compiler.sklearn_names import NotCompilable
@@ -41,12 +42,12 @@ def needed(predictor: LinearPredictor, code: Mapping[str, bytes]) -> list[str]:
 def _problem(function: Function) -> str | None:
     module, _, name = function.name.partition(":")
     owner = getattr(function.call, "__self__", None)
-    if name.endswith(" (an object)") or not name:
-        return f"is an object that is called: {_WAY_OUT}"
     if owner is not None and not isinstance(owner, type | ModuleType):
         return f"is a method of an object that was made: {_WAY_OUT}"
     if "<" in name:
         return f"is a lambda or within another function: {_WAY_OUT}"
+    if not (is_dotted(module) and is_dotted(name)):
+        return f"is an object that is called: {_WAY_OUT}"
     if module == "__main__":
         return f"is of a script or notebook, which no module has: {_WAY_OUT}"
     if not _is_json(function.arguments):

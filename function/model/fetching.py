@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from function.compiled.files import Files
     from function.registry.formats import Permit
-    from function.registry.published import Publication
+    from function.registry.published import NotPublished, Publication
 
 T = TypeVar("T")
 
@@ -119,12 +119,15 @@ def _directly(stages: Stages, take: Callable[[Way], T]) -> T:
         return take(direct)
 
 
-def refuse_without_mlflow(lineage: Lineage, reason: str) -> None:
+def refuse_without_mlflow(lineage: Lineage, reason: NotPublished) -> None:
     """Raise ModelLoadError, with the command that publishes it, where no original can be loaded."""
+    from function.compiled.files import CodeNotAllowed
     from function.registry import mlflow as through_mlflow
 
     if through_mlflow.is_installed():
         return
+    if isinstance(reason.__cause__, CodeNotAllowed):
+        raise ModelLoadError(f"{lineage.model_uri} cannot be served as it is published: {reason}.")
     uri = f"models:/{lineage.model_name}/{lineage.version}" if lineage.version else "MODEL_URI"
     raise ModelLoadError(
         f"{lineage.model_uri} is not published: {reason}. MLflow is not installed here to load it"

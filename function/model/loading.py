@@ -89,6 +89,7 @@ class Loader:
             exc,
             model_uri=self._origin,
             returned=getattr(exc, "returned", None),
+            not_published=attempt.stages.not_published,
             timings_seconds=attempt.stages.seconds,
             attempts=self._attempts if self._attempts > 1 else None,
             still_at=attempt.given_up_at,
