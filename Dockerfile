@@ -109,6 +109,8 @@ WORKDIR /app
 COPY . .
 COPY --from=code /app .
 ARG MODEL_URI=""
+# --allow-code, for a model with functions of its own; ALLOW_MODEL_CODE=true then lets them run.
+ARG COMPILE_OPTIONS=""
 # A layer is cached by MODEL_URI, and an alias may have moved since: make image-compiled sets it.
 ARG COMPILED_AT=""
 RUN --mount=type=secret,id=mlflow_tracking_uri \
@@ -128,7 +130,7 @@ RUN --mount=type=secret,id=mlflow_tracking_uri \
     elif [ -f "$MODEL_URI/manifest.json" ]; then \
       cp -R "$MODEL_URI" /model; \
     else \
-      python -m function.compile "$MODEL_URI" --output /model; \
+      python -m function.compile "$MODEL_URI" $COMPILE_OPTIONS --output /model; \
     fi; \
     cd /model && sha256sum --quiet --check SHA256SUMS
 

@@ -1,8 +1,8 @@
 """MODEL_FORMATS: models are code, but for those that hold data only.
 
 A pickle runs whatever it holds when it is loaded, and a Python model or one with modules of its own
-is code as it stands. A scikit-learn model in one skops file is data; so are compiled and published
-folders, which never come here.
+is code as it stands. A scikit-learn model in one skops file is data. Compiled and published folders
+never come here: they are data too, but where ALLOW_MODEL_CODE lets them be more.
 """
 
 from __future__ import annotations
