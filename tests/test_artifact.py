@@ -119,10 +119,12 @@ def test_an_edited_manifest_is_refused_by_name(saved):
 
 
 def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
-    edit_manifest(saved, format=5)
+    edit_manifest(saved, format=6)
     for prepare in (lambda: None, lambda: resum(saved)):
         prepare()
-        with pytest.raises(CompiledModelError, match="format 5, and this version reads 2, 3 and 4"):
+        with pytest.raises(
+            CompiledModelError, match="format 6, and this version reads 2, 3, 4 and 5"
+        ):
             load(saved)
 
 

@@ -16,8 +16,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
@@ -187,11 +189,22 @@ def test_a_folder_with_functions_answers_as_scikit_learn(
     assert predictor.explain("Good, bad!", predictor.predict(["Good, bad!"])[0]).terms
 
 
-def test_so_does_one_of_support_vectors(tmp_path: Path, project: Project) -> None:
+def of_support_vectors(own: ModuleType) -> Any:
+    return make_pipeline(TfidfVectorizer(tokenizer=own.tokens), SVC(kernel="linear"))
+
+
+def of_pipelines(own: ModuleType) -> Any:
+    one = make_pipeline(TfidfVectorizer(tokenizer=own.tokens), LogisticRegression(max_iter=1000))
+    two = make_pipeline(FunctionTransformer(own.clean), CountVectorizer(), MultinomialNB())
+    return VotingClassifier([("one", one), ("two", two)], voting="soft")
+
+
+@pytest.mark.parametrize("make", [of_support_vectors, of_pipelines])
+def test_so_does_one_of_support_vectors_and_one_of_whole_pipelines(
+    make: Make, tmp_path: Path, project: Project
+) -> None:
     own, sources = project(words=WORDS)
-    original = loaded_model(
-        make_pipeline(TfidfVectorizer(tokenizer=own.tokens), SVC(kernel="linear"))
-    )
+    original = loaded_model(make(own))
     save(tmp_path / "model", compiled(original), {}, sources)
     answers = answers_of(original.predictor)
     assert compare(load(tmp_path / "model"), answers, SOME_TEXTS).problem is None
@@ -469,7 +482,7 @@ def test_loads_at_the_same_time_do_not_meet(folder: Path) -> None:
         ("1 / 0", "ZeroDivisionError: division by zero"),
         ("open(__file__)", "NameError: name '__file__' is not defined"),
         ("", "AttributeError: module 'words' has no attribute 'tokens'"),
-        ("tokens = 3", "words:tokens is no function but a int"),
+        ("tokens = 3", "words:tokens is no function, but of type int"),
     ],
 )
 def test_code_that_cannot_be_imported_is_told_in_words(

@@ -84,7 +84,9 @@ class Modules:
         except Exception as exc:  # whatever the module does
             raise CompiledModelError(self._in_words(module, name, exc)) from exc
         if not callable(found):
-            raise CompiledModelError(f"{module}:{name} is no function but a {type(found).__name__}")
+            raise CompiledModelError(
+                f"{module}:{name} is no function, but of type {type(found).__name__}"
+            )
         return found  # type: ignore[no-any-return]
 
     def forget(self) -> None:
