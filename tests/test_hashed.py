@@ -93,7 +93,11 @@ def test_columns_that_no_hash_gives_do_not_load(edit: Any) -> None:
     columns, features = edit(found["columns"], found["features"])
     with pytest.raises(ValueError, match=r"columns|features"):
         HashedVocabulary.from_parts(
-            own.analyzer, None, {"columns": array("I", columns).tobytes()}, features, True
+            own.analyzer,
+            None,
+            {"columns": array("I", columns).tobytes()},
+            features=features,
+            alternate_sign=True,
         ).check(None, {}, own.columns)
 
 
