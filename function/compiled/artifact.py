@@ -41,6 +41,7 @@ from function.compiled.files import (
     SUMS,
     SUPPORT,
     VECTORIZER,
+    Checked,
     CompiledModelError,
     Files,
     Folder,
@@ -87,13 +88,13 @@ def load(
     (raw,), digest = files.read(MANIFEST)
     facts = _parse_manifest(files.named, raw)
     (listed,), _ = files.read(SUMS)
-    sums = read_sums(files.named, listed)
-    _check(files.named, MANIFEST, digest, sums)
+    checked = Checked(files, read_sums(files.named, listed))
+    checked.check(MANIFEST, digest)
     try:
         with garbage.collection_paused():
             manifest.check(facts)
-            functions = _load_functions(files, facts, sums, resolve)
-            return _build(files, facts, sums, labels or {}, functions), facts["lineage"]
+            functions = _load_functions(checked, facts, resolve)
+            return _build(checked, facts, labels or {}, functions), facts["lineage"]
     except (LookupError, TypeError, ValueError, ArithmeticError, re.error) as exc:
         problem = f"it does not describe a model ({exc!r})"
         raise damaged(f"{files.named}/{MANIFEST}", problem) from exc
@@ -106,20 +107,19 @@ def digest(directory: str | Path) -> str:
 
 
 def _load_functions(
-    files: Files, facts: Mapping[str, Any], sums: Mapping[str, str], resolve: Resolve | None
+    files: Checked, facts: Mapping[str, Any], resolve: Resolve | None
 ) -> list[Functions | None]:
     """Of each vectorizer those of the model's own."""
     if not any("functions" in spec for spec in facts["vectorizers"]):
         return [None] * len(facts["vectorizers"])
     from function.compiled.code import read_functions
 
-    return read_functions(facts, files.named, lambda name: _read(files, name, sums), resolve)
+    return read_functions(facts, files.named, files.read, resolve)
 
 
 def _build(
-    files: Files,
+    files: Checked,
     facts: Mapping[str, Any],
-    sums: Mapping[str, str],
     names: Mapping[str, str],
     functions: Sequence[Functions | None],
 ) -> LinearPredictor:
@@ -127,7 +127,7 @@ def _build(
     scores = 0 if is_alone else len(facts["intercepts"])
     in_python = any(functions)
     vectorizers = [
-        _load_vectorizer(files, position, {**spec, "functions": own}, scores, sums, in_python)
+        _load_vectorizer(files, position, {**spec, "functions": own}, scores, in_python)
         for position, (spec, own) in enumerate(zip(facts["vectorizers"], functions, strict=True))
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
@@ -138,16 +138,13 @@ def _build(
         intercepts=[*map(float, facts["intercepts"])],
         decision=facts["decision"],
         binarize=facts["binarize"],
-        support=_load_support(files, facts, vectorizers, sums),
-        forest=_load_forest(files, facts, vectorizers, sums),
+        support=_load_support(files, facts, vectorizers),
+        forest=_load_forest(files, facts, vectorizers),
     )
 
 
 def _load_support(
-    files: Files,
-    facts: Mapping[str, Any],
-    vectorizers: Sequence[Vectorizer],
-    sums: Mapping[str, str],
+    files: Checked, facts: Mapping[str, Any], vectorizers: Sequence[Vectorizer]
 ) -> SupportVectors | None:
     if "support" not in facts:
         return None
@@ -162,19 +159,16 @@ def _load_support(
     if "kernel" in spec:
         from function.compiled.kernels import PARTS, Kernel, KernelVectors
 
-        parts = _read_parts(files, SUPPORT, {part: sizes[part] for part in PARTS}, sums)
+        parts = files.parts(SUPPORT, {part: sizes[part] for part in PARTS})
         return KernelVectors(spec["counts"], parts, Kernel(**spec["kernel"]), columns)
     sizes = {part: sizes[part] for part in support.PARTS}
-    found = support.SupportVectors(spec["counts"], _read_parts(files, SUPPORT, sizes, sums))
+    found = support.SupportVectors(spec["counts"], files.parts(SUPPORT, sizes))
     found.check(columns)
     return found
 
 
 def _load_forest(
-    files: Files,
-    facts: Mapping[str, Any],
-    vectorizers: Sequence[Vectorizer],
-    sums: Mapping[str, str],
+    files: Checked, facts: Mapping[str, Any], vectorizers: Sequence[Vectorizer]
 ) -> Forest | None:
     if "forest" not in facts:
         return None
@@ -186,7 +180,7 @@ def _load_forest(
     sizes = {part: spec["sizes"][part] for part in PARTS}
     return Forest(
         spec["starts"],
-        _read_parts(files, FOREST, sizes, sums),
+        files.parts(FOREST, sizes),
         columns=sum(part.width for part in vectorizers),
         single=spec["single"],
         alone=spec["alone"],
@@ -194,19 +188,18 @@ def _load_forest(
 
 
 def _load_vectorizer(
-    place: Files,
+    files: Checked,
     position: int,
     spec: dict[str, Any],
     scores: int,
-    sums: Mapping[str, str],
     in_python: bool,
 ) -> Vectorizer:
     kind, sizes = spec.pop("vocabulary"), spec.pop("sizes", None)
     if sizes is None:  # format 2
-        parts = _read_parts_apart(place, position, PARTS[kind], sums)
+        parts = {part: files.read(f"{part}.{position}") for part in PARTS[kind]}
     else:
         sizes = {part: sizes[part] for part in PARTS[kind]}
-        parts = _read_parts(place, f"{VECTORIZER}.{position}", sizes, sums)
+        parts = files.parts(f"{VECTORIZER}.{position}", sizes)
     from_parts: Callable[..., Vocabulary] = _vocabulary(kind, in_python).from_parts
     layout = row_layout(scores, spec["norm"], is_quick=spec["units"] is not None)
     own: Functions | None = spec["functions"]
@@ -236,30 +229,6 @@ def _vocabulary(kind: str, in_python: bool) -> type[Vocabulary]:
     return term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()
 
 
-def _read_parts(
-    place: Files, name: str, sizes: Mapping[str, int], sums: Mapping[str, str]
-) -> dict[str, bytes]:
-    """A file's parts by name, of these sizes."""
-    (*contents, rest), digest = place.read(name, sizes.values())
-    _check(place.named, name, digest, sums)
-    if rest or sum(map(len, contents)) != sum(sizes.values()):
-        raise ValueError(f"sizes: {sizes} are not those of {name}")
-    return dict(zip(sizes, contents, strict=True))
-
-
-def _read_parts_apart(
-    place: Files, position: int, names: Sequence[str], sums: Mapping[str, str]
-) -> dict[str, bytes]:
-    """As `_read_parts`, of format 2: each of a vectorizer's in a file of its own."""
-    return {part: _read(place, f"{part}.{position}", sums) for part in names}
-
-
-def _read(place: Files, name: str, sums: Mapping[str, str]) -> bytes:
-    (content,), digest = place.read(name)
-    _check(place.named, name, digest, sums)
-    return content
-
-
 def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
     """Refuse what this version cannot read first: a newer format may sum its files another way."""
     try:
@@ -282,12 +251,3 @@ def _parse_manifest(folder: str, raw: bytes) -> dict[str, Any]:
             f"compile the model on a {sys.byteorder}-endian one"
         )
     return facts
-
-
-def _check(folder: str, name: str, digest: str, sums: Mapping[str, str]) -> None:
-    if name not in sums:
-        raise damaged(f"{folder}/{SUMS}", f"it has no checksum for {name}")
-    if digest != sums[name]:
-        raise damaged(
-            f"{folder}/{name}", f"its content is not what {SUMS} says: cut short or edited"
-        )

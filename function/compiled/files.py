@@ -7,7 +7,7 @@ imports what reads them while the answers are on their way.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -68,6 +68,38 @@ class Folder:
             problem = f"{exc.strerror}; check its permissions"
             raise CompiledModelError(f"{self.named}/{name}: {problem}") from exc
         return parts, sha256_of(parts)
+
+
+class Checked:
+    """Such files, of which none is given that is not what the checksums say.
+
+    Raises CompiledModelError for one that is not."""
+
+    def __init__(self, files: Files, sums: Mapping[str, str]) -> None:
+        self.named = files.named
+        self._files, self._sums = files, sums
+
+    def read(self, name: str) -> bytes:
+        """A file as a whole."""
+        (content,), digest = self._files.read(name)
+        self.check(name, digest)
+        return content
+
+    def parts(self, name: str, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """A file's parts by name, of these sizes; ValueError where it has others."""
+        (*contents, rest), digest = self._files.read(name, sizes.values())
+        self.check(name, digest)
+        if rest or sum(map(len, contents)) != sum(sizes.values()):
+            raise ValueError(f"sizes: {sizes} are not those of {name}")
+        return dict(zip(sizes, contents, strict=True))
+
+    def check(self, name: str, digest: str) -> None:
+        """Compare what a file's content came to."""
+        if name not in self._sums:
+            raise damaged(f"{self.named}/{SUMS}", f"it has no checksum for {name}")
+        if digest != self._sums[name]:
+            problem = f"its content is not what {SUMS} says: cut short or edited"
+            raise damaged(f"{self.named}/{name}", problem)
 
 
 def sha256_of(parts: Iterable[bytes]) -> str:
