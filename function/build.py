@@ -10,9 +10,9 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Sequence
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 SOURCES = Path(__file__).parent / "compiled" / "native"
@@ -21,7 +21,10 @@ MODULE = SOURCES.with_name("_native.abi3.so")
 """Any CPython from 3.11 on can load it."""
 OPTIONS = ["-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"]
 """Without contraction: a product and a sum rounded once would be other bits than scikit-learn's."""
-SHARED = {"darwin": ["-bundle", "-undefined", "dynamic_lookup"]}.get(sys.platform, ["-shared"])
+PLATFORM = sysconfig.get_platform()
+"""What it is built for: where ``_PYTHON_HOST_PLATFORM`` says another than this, CC compiles for it."""
+FOR_MACOS = ["-bundle", "-undefined", "dynamic_lookup"]
+FAILURES = (OSError, ValueError, subprocess.CalledProcessError)
 EPILOG = """examples:
   python -m function.build             with the first of cc, gcc and clang that is installed
   CC=clang python -m function.build    with a compiler of your own choice
@@ -39,20 +42,21 @@ def main() -> None:
     ).parse_args()
     try:
         build(MODULE)
-    except (OSError, ValueError, subprocess.CalledProcessError) as exc:
+    except FAILURES as exc:
         raise SystemExit(
             f"{MODULE.name} was not built ({exc}); serving goes on without it"
         ) from None
 
 
 def build(module: Path, options: Sequence[str] = ()) -> None:
-    """Compile the module, with more options for the compiler than the usual and CFLAGS. Raises
-    OSError, ValueError or CalledProcessError where it cannot be done, and nothing is left then."""
+    """Compile the module, with more options for the compiler than the usual and CFLAGS. Raises one
+    of FAILURES where it cannot be done, and nothing is left then."""
     module.unlink(missing_ok=True)  # an older one is of no use; a server that runs keeps it open
     partial = module.with_name(f"_native.{os.getpid()}.so")
     chosen = [*OPTIONS, *shlex.split(os.environ.get("CFLAGS", "")), *options]
     sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    command = [*compiler(), *chosen, *SHARED, f"-I{_headers()}", *sources]
+    shared = FOR_MACOS if PLATFORM.startswith("macosx") else ["-shared"]
+    command = [*compiler(), *chosen, *shared, f"-I{_headers()}", *sources]
     try:
         subprocess.run([*command, "-lm", "-o", str(partial)], check=True)
         partial.replace(module)
@@ -74,6 +78,8 @@ def _headers() -> str:
         raise FileNotFoundError(f"no Python.h in {folder}: Debian has it in python3-dev")
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         raise ValueError("it needs Python's global lock, which this Python is built without")
+    if ".abi3.so" not in EXTENSION_SUFFIXES:
+        raise ValueError("it needs CPython's stable ABI, which this Python does not have")
     return folder
 
 
