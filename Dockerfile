@@ -66,19 +66,20 @@ COPY supply/extras.py supply/locks.py supply/
 ARG EXTRA_REQUIREMENTS=""
 RUN python -m supply.extras /opt/venv $EXTRA_REQUIREMENTS
 
-# The C code is compiled here, and no image keeps the compiler; --build-arg NATIVE=no does without.
-FROM base AS code
-ARG NATIVE=yes
-RUN [ "$NATIVE" = no ] || { \
-      headers=$(python -c 'import sysconfig; print(sysconfig.get_path("include"))') \
-      && apt-get update -q && apt-get install -q -y --no-install-recommends gcc libc6-dev \
-           $(test -f "$headers/Python.h" || echo python3-dev); } >/dev/null \
- || { echo "No C compiler from apt-get. Batches take 3 times as long without:" \
-           "--build-arg NATIVE=no" >&2; exit 1; }
-COPY LICENSE main.py ./
+# The C code comes built, in the wheels of `make wheel`. NATIVE=auto goes without where none fits, and
+# says so; yes fails then; no leaves it out.
+FROM base AS native
+WORKDIR /build
+COPY LICENSE dist/*.whl wheels/
 COPY function function
-RUN { [ "$NATIVE" = no ] || python -m function.build; } \
- && python -m compileall -q --invalidation-mode unchecked-hash .
+COPY supply/native.py supply/
+ARG NATIVE=auto
+RUN python -m supply.native wheels "$NATIVE"
+
+FROM base AS code
+COPY LICENSE main.py ./
+COPY --from=native /build/function function
+RUN python -m compileall -q --invalidation-mode unchecked-hash .
 
 # The start in one file: a wake-up then takes half the time of the processor (function/bundle).
 FROM server-packages AS bundled-code

@@ -10,6 +10,7 @@
 # make image            the image that loads MODEL_URI from the registry when it starts
 # make image-slim       the one for every model that is published there: no MLflow, no scikit-learn
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
+# make wheel  wheels with the C code for Linux on x86-64 and aarch64: dist/; the images take it from there
 # make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
 # make audit  known vulnerabilities of what is locked; skipped where nobody can be asked
 # make lock   refresh requirements.txt and the images' share of it from pyproject.toml
@@ -18,6 +19,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := function/compiled/_native.abi3.so
+TOOLS  := .venv-wheel
 PORT   ?= 8080
 export PORT
 DOCKER ?= docker
@@ -50,7 +52,11 @@ LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.
 SHARE     = $(LOCK) --no-annotate --constraints requirements.txt --extra server \
   $(foreach name,cryptography cffi pycparser,--no-emit-package $(name))
 
-.PHONY: run test test-clients test-containers fuzz fuzz-native conformance soak bench image image-slim image-compiled sbom audit lock clean
+# On any machine, for any Linux of the last ten years. The last option: Debian's Python.h looks for
+# what depends on the processor in a folder of its name; nothing of it matters to us.
+ZIG       = $(TOOLS)/bin/python -m ziglang cc -target $$arch-linux-gnu.2.17 -s -idirafter dist/linux
+
+.PHONY: run test test-clients test-containers fuzz fuzz-native conformance soak bench wheel image image-slim image-compiled image-wheel sbom audit lock clean
 
 run: $(VENV)/installed $(NATIVE)
 	@$(BIN)/python -m function.demo --if-missing
@@ -70,7 +76,7 @@ test: $(VENV)/installed-test $(NATIVE)
 test-clients: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m pytest -n auto -m client
 
-test-containers: $(VENV)/installed-test $(NATIVE)
+test-containers: $(VENV)/installed-test $(NATIVE) wheel
 	$(BIN)/python -m pytest -m container
 
 fuzz: $(VENV)/installed-test $(NATIVE)
@@ -92,15 +98,33 @@ soak: $(VENV)/installed-test $(NATIVE) .bench/demo
 bench: $(VENV)/installed-test $(NATIVE)
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
-image:
+wheel: dist/made
+
+dist/made: $(TOOLS)/installed hatch_build.py pyproject.toml README.md LICENSE \
+           $(shell find function -type f ! -name '*.pyc' ! -name '*.so')
+	@rm -rf dist/*.whl dist/linux $@; mkdir -p dist/linux
+	@for arch in x86_64 aarch64; do \
+	  ln -s /usr/include/$$(uname -m)-linux-gnu dist/linux/$$arch-linux-gnu; \
+	  _PYTHON_HOST_PLATFORM=linux-$$arch CC="$(ZIG)" \
+	    $(TOOLS)/bin/python -m hatchling build --target wheel --directory dist/linux \
+	  && PATH="$(TOOLS)/bin:$$PATH" $(TOOLS)/bin/auditwheel repair --wheel-dir dist \
+	    dist/linux/*-linux_$$arch.whl || exit 1; \
+	done
+	@rm -r dist/linux && touch $@
+
+# An image is built without them too; the build says then what that costs.
+image-wheel:
+	@$(MAKE) --no-print-directory wheel || echo "The wheels could not be made; the image goes without."
+
+image: image-wheel
 	$(BUILD) --target registry --tag $(IMAGE):registry .
 	@$(call add,registry,'$(LABEL)')
 
-image-slim:
+image-slim: image-wheel
 	$(BUILD) --target slim --tag $(IMAGE):slim .
 	@$(call add,slim,'$(LABEL)')
 
-image-compiled:
+image-compiled: image-wheel
 	$(BUILD) --target compiled --build-arg MODEL_URI="$(MODEL_URI)" \
 	  --build-arg COMPILED_AT="$$(date -u +%FT%TZ)" \
 	  --secret id=mlflow_tracking_uri,env=MLFLOW_TRACKING_URI \
@@ -125,7 +149,7 @@ lock: $(VENV)/installed
 	$(SHARE) --extra registry --output-file supply/registry.txt
 
 clean:
-	rm -rf $(VENV) $(NATIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(TOOLS) $(NATIVE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -144,6 +168,13 @@ $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 
 $(VENV)/installed-%: $(VENV)/installed pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet -r pyproject.toml --extra $* -c requirements.txt
+	@touch $@
+
+# Apart from the rest, which who builds images does without.
+$(TOOLS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	VIRTUAL_ENV=$(TOOLS) $(TOOLS)/bin/uv pip install --quiet -r pyproject.toml --extra wheel -c requirements.txt
 	@touch $@
 
 # Batches in a third of the time; without a C compiler all works, and it says so.

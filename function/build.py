@@ -22,7 +22,7 @@ MODULE = SOURCES.with_name("_native.abi3.so")
 OPTIONS = ["-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off"]
 """Without contraction: a product and a sum rounded once would be other bits than scikit-learn's."""
 PLATFORM = sysconfig.get_platform()
-"""What it is built for: where ``_PYTHON_HOST_PLATFORM`` says another than this, CC compiles for it."""
+"""What it is built for: this, or what ``_PYTHON_HOST_PLATFORM`` says and CC compiles for."""
 FOR_MACOS = ["-bundle", "-undefined", "dynamic_lookup"]
 FAILURES = (OSError, ValueError, subprocess.CalledProcessError)
 EPILOG = """examples:
