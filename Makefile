@@ -103,7 +103,8 @@ wheel: dist/made
 dist/made: $(TOOLS)/installed hatch_build.py pyproject.toml README.md LICENSE \
            $(shell find function -type f ! -name '*.pyc' ! -name '*.so')
 	@rm -rf dist/*.whl dist/linux $@; mkdir -p dist/linux
-	@for arch in x86_64 aarch64; do \
+	@# The date is hatchling's own: the same files make the same wheels, whenever and wherever.
+	@export SOURCE_DATE_EPOCH=1580601600; for arch in x86_64 aarch64; do \
 	  ln -s /usr/include/$$(uname -m)-linux-gnu dist/linux/$$arch-linux-gnu; \
 	  _PYTHON_HOST_PLATFORM=linux-$$arch CC="$(ZIG)" \
 	    $(TOOLS)/bin/python -m hatchling build --target wheel --directory dist/linux \

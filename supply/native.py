@@ -48,7 +48,15 @@ def take(wheels: Path) -> None:
     """Put the module beside its sources; ValueError says why there is none that could be used."""
     with tempfile.TemporaryDirectory() as folder:
         options = ["--no-index", f"--find-links={wheels}", "--no-deps", "--no-compile"]
-        command = ["pip", "install", "--quiet", *options, f"--target={folder}"]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            *options,
+            f"--target={folder}",
+        ]
         ended = subprocess.run(
             [*command, f"sentiment-function=={__version__}"], capture_output=True, text=True
         )

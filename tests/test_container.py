@@ -52,7 +52,9 @@ ARBITRARY_USER = "--user=1000730000:0"
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
+    """The engine, and in dist/ the wheels that images take the C code from."""
     assert ENGINE is not None
+    subprocess.run(["make", "wheel"], cwd=ROOT, check=True, capture_output=True)
     yield ENGINE
     for name in list(ENGINE.started):
         ENGINE.run_command("rm", "--force", name)
@@ -272,12 +274,23 @@ def test_all_images_have_the_native_code(engine: Engine, image: str) -> None:
     assert "_native.abi3.so" in engine.output_of(image, "python", "-c", script)
 
 
-def test_an_image_can_be_built_without_a_compiler(engine: Engine) -> None:
-    tag = "sentiment-test-no-compiler:latest"
+def test_an_image_is_built_without_the_native_code_where_no_wheel_is_and_says_so(
+    engine: Engine, tmp_path: Path
+) -> None:
+    tag, context = "sentiment-test-pure:latest", build_context(tmp_path)
+    insisting = engine.build(tag, "--target=code", "--build-arg=NATIVE=yes", context=context)
+    ended = engine.build(tag, "--target=code", context=context)
+    assert insisting.returncode != 0 and ended.returncode == 0, ended.stdout + ended.stderr
+    for told in (insisting, ended):
+        assert "No C code in this image: dist/ has no wheel" in told.stdout + told.stderr
+    assert engine.output_of(tag, "find", "/app", "-name", "*.so") == ""
+
+
+def test_an_image_can_be_built_without_the_native_code_on_purpose(engine: Engine) -> None:
+    tag = "sentiment-test-pure:latest"
     ended = engine.build(tag, "--target=code", "--build-arg=NATIVE=no")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    script = "find /app -name '*.so'; command -v gcc; true"
-    assert engine.output_of(tag, "sh", "-c", script) == ""
+    assert engine.output_of(tag, "find", "/app", "-name", "*.so") == ""
 
 
 def test_neither_pip_nor_compiler_nor_cache_is_installed(engine: Engine, image: str) -> None:
@@ -709,8 +722,8 @@ def test_a_folder_compiled_before_is_built_in_as_it_is(
     assert ended.returncode != 0 and "vectorizer.0" in ended.stdout + ended.stderr
 
 
-def context_with_model(engine: Engine, image: str, folder: Path) -> Path:
-    """A copy of what the build reads, with the image's model beside it as ``model``."""
+def build_context(folder: Path) -> Path:
+    """A copy of what the build reads, but for the wheels."""
     context = folder / "context"
     context.mkdir()
     for name in ("Dockerfile", ".dockerignore", "LICENSE", "main.py", "requirements.txt"):
@@ -720,6 +733,12 @@ def context_with_model(engine: Engine, image: str, folder: Path) -> Path:
             target = context / source.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
+    return context
+
+
+def context_with_model(engine: Engine, image: str, folder: Path) -> Path:
+    """The same with the image's model beside it as ``model``."""
+    context = build_context(folder)
     engine.run_command("create", "--name=sentiment-test-copy", image, check=True)
     try:
         engine.run_command("cp", "sentiment-test-copy:/app/model", str(context), check=True)
