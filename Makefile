@@ -13,7 +13,7 @@
 # make wheel  wheels with the C code for Linux on x86-64 and aarch64: dist/; the images take it from there
 # make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
 # make audit  known vulnerabilities of what is locked; skipped where nobody can be asked
-# make lock   refresh requirements.txt and the images' share of it from pyproject.toml
+# make lock   refresh requirements.txt, the images' share of it and wheel's tools from pyproject.toml
 
 PYTHON ?= python3
 VENV   := .venv
@@ -148,6 +148,7 @@ lock: $(VENV)/installed
 	  --output-file requirements.txt
 	$(SHARE) --output-file supply/server.txt
 	$(SHARE) --extra registry --output-file supply/registry.txt
+	$(LOCK) --no-annotate --constraints requirements.txt --extra wheel --output-file supply/wheel.txt
 
 clean:
 	rm -rf $(VENV) $(TOOLS) $(NATIVE) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -172,10 +173,9 @@ $(VENV)/installed-%: $(VENV)/installed pyproject.toml
 	@touch $@
 
 # Apart from the rest, which who builds images does without.
-$(TOOLS)/installed: pyproject.toml
+$(TOOLS)/installed: supply/wheel.txt
 	$(PYTHON) -m venv $(TOOLS)
-	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	VIRTUAL_ENV=$(TOOLS) $(TOOLS)/bin/uv pip install --quiet -r pyproject.toml --extra wheel -c requirements.txt
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r supply/wheel.txt
 	@touch $@
 
 # Batches in a third of the time; without a C compiler all works, and it says so.

@@ -1,4 +1,5 @@
-"""The locks: ``requirements.txt`` for every Python and platform, and of it what an image needs.
+"""The locks: ``requirements.txt`` for every Python and platform, of it what an image needs, and
+what makes wheels.
 
 ``make lock`` writes them; nothing here needs more than the standard library, for the image builds
 read them too.
@@ -17,6 +18,7 @@ IMAGES = {
     "compiled": HERE / "server.txt",
     "registry": HERE / "registry.txt",
 }
+WHEEL = HERE / "wheel.txt"
 PIN = re.compile(r"^([\w.-]+)==(\S+)(?: ; ([^\\\n]+?))?((?: \\\n    --hash=\S+)*)$", re.MULTILINE)
 
 

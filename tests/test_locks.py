@@ -17,15 +17,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from supply.extras import strangers
-from supply.locks import EVERYTHING, IMAGES, Pin, canonical, pins
+from supply.locks import EVERYTHING, IMAGES, WHEEL, Pin, canonical, pins
 from tests.conftest import ROOT
 
-LOCKS = sorted({EVERYTHING, *IMAGES.values()})
+LOCKS = sorted({EVERYTHING, *IMAGES.values(), WHEEL})
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMED_BY = {
     "requirements.txt": ("local", "registry", "server", "jwt", "otel", "docs"),
     "server.txt": ("server",),
     "registry.txt": ("server", "registry"),
+    "wheel.txt": ("wheel",),
 }
 
 

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pathspec
 import pytest
 
 from function import __version__, build
@@ -123,3 +124,12 @@ def test_no_image_build_installs_from_debian_or_compiles_c() -> None:
     text = (ROOT / "Dockerfile").read_text()
     assert not [word for word in ("apt", "gcc", "function.build") if word in text.split()]
     assert "apt-get" not in text
+
+
+def test_a_buildpack_on_google_cloud_is_given_the_native_code_and_the_function_alone() -> None:
+    lines = (ROOT / ".gcloudignore").read_text().splitlines()
+    ignored = pathspec.GitIgnoreSpec.from_lines(lines)
+    given = ["main.py", "requirements.txt", "function/handler.py", "function/pages/card.js"]
+    assert not [*ignored.match_files([*given, "function/compiled/_native.abi3.so"])]
+    kept = [".venv/bin/python", "dist/made", "model/manifest.json", "function/__pycache__/x.pyc"]
+    assert [*ignored.match_files(kept)] == kept

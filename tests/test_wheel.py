@@ -42,6 +42,10 @@ MODULE = "function/compiled/_native.abi3.so"
 PROCESSORS = {"x86_64": 62, "aarch64": 183}
 """As the header of an ELF file numbers them (e_machine)."""
 
+of_this_machine = pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in PROCESSORS, reason="none for this machine"
+)
+
 
 def pip(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -215,9 +219,7 @@ def test_make_wheel_makes_one_that_any_linux_of_ten_years_takes(
     assert struct.unpack_from("<H", header, 18) == (PROCESSORS[processor],)
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in PROCESSORS, reason="none for this machine"
-)
+@of_this_machine
 def test_what_make_wheel_makes_answers_to_the_bit_as_what_is_built_here(
     made: list[Path], tmp_path: Path, pipeline: Any
 ) -> None:
@@ -226,6 +228,21 @@ def test_what_make_wheel_makes_answers_to_the_bit_as_what_is_built_here(
     is_native, answers = ask_without_a_compiler(python, tmp_path, pipeline)
     assert is_native
     assert_answers_alike(answers, tmp_path)
+
+
+@of_this_machine
+def test_unzipped_beside_its_source_it_is_used_as_by_a_buildpack(
+    made: list[Path], tmp_path: Path
+) -> None:
+    unbuilt = shutil.ignore_patterns("*.so", "__pycache__")
+    shutil.copytree(ROOT / "function", tmp_path / "function", ignore=unbuilt)
+    (wheel,) = (path for path in made if path.stem.endswith(platform.machine()))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extract(MODULE, tmp_path)
+    script = "from function.compiled import native; print(native._native.__file__)"
+    command = [sys.executable, "-c", script]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert told.stdout.strip() == str(tmp_path / MODULE), told.stderr
 
 
 def test_cibuildwheel_makes_the_same_two(tools: Path) -> None:
