@@ -115,7 +115,7 @@ dist/made: $(TOOLS)/installed hatch_build.py pyproject.toml README.md LICENSE \
 
 # An image is built without them too; the build says then what that costs.
 image-wheel:
-	@$(MAKE) --no-print-directory wheel || echo "The wheels could not be made; the image goes without."
+	@$(MAKE) --no-print-directory wheel || echo "The wheels could not be made: an image has the C code if one in dist/ fits."
 
 image: image-wheel
 	$(BUILD) --target registry --tag $(IMAGE):registry .
