@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -521,6 +522,9 @@ REFUSED = {
         TfidfVectorizer(norm=None), BernoulliNB(binarize=None)
     ),
     "is not fitted": lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()),
+    "BaggingClassifier is not fitted": lambda: make_pipeline(
+        TfidfVectorizer(), BaggingClassifier()
+    ),
     "no text vectorizer": lambda: LogisticRegression().fit([[0], [1]], [0, 1]),
     "is empty": lambda: Pipeline([("nothing", "passthrough")]),
     "MaxAbsScaler where a text vectorizer was expected": lambda: make_pipeline(

@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import linear_kernel
@@ -20,6 +25,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from function.compiled import explain, links
 from function.compiled.artifact import load
@@ -153,6 +159,20 @@ WHOLE: dict[str, Callable[[], Any]] = {
         [("words", words(LogisticRegression())), ("characters", characters(MultinomialNB()))],
         voting="soft",
         weights=[2, 1],
+    ),
+    "voting-trees": lambda: VotingClassifier(
+        [
+            ("words", words(RandomForestClassifier(5, random_state=0))),
+            ("linear", words(LogisticRegression())),
+            ("characters", characters(GradientBoostingClassifier(n_estimators=3, random_state=0))),
+        ],
+        voting="soft",
+    ),
+    "voting-trees-alone": lambda: VotingClassifier(
+        [
+            ("words", words(DecisionTreeClassifier(random_state=0))),
+            ("characters", characters(AdaBoostClassifier(n_estimators=3, random_state=0))),
+        ]
     ),
     "one-search": lambda: GridSearchCV(
         VotingClassifier([("words", words(LogisticRegression()))]), {"voting": ["soft"]}, cv=2

@@ -69,6 +69,7 @@ def translate(
     vectorizers = classifier.vectorizers
     if not vectorizers:
         raise NotCompilable("the model has no text vectorizer")
+    _fill_weights(classifier)
     _settle_binarize(vectorizers, classifier)
     _fold_factors(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
@@ -102,6 +103,16 @@ def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:
                 f"the class {value!r} is a {type(value).__name__}; fit with str or int"
             )
     return tuple(map(str, whole))
+
+
+def _fill_weights(classifier: FittedClassifier) -> None:
+    """Give each score its weights, unless trees or kernels make all of them."""
+    is_other = classifier.forest is not None or classifier.support is not None
+    if is_other and not any(classifier.weights):
+        classifier.weights = []
+        return
+    nothing = [0.0] * classifier.columns
+    classifier.weights = [row or nothing for row in classifier.weights or [nothing]]
 
 
 def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:

@@ -30,9 +30,10 @@ def read_voting(model: Any, read: Read) -> FittedClassifier:
 
 def read_bagging(model: Any, read: Read) -> FittedClassifier:
     """Read a BaggingClassifier: members without probabilities vote."""
+    classes = classes_of(model)
     if all(public_name(part) in trees.TREES for part in model.estimators_):
         return trees.read_bagged(model)
-    found = _Members(model, classes_of(model), has_probabilities=True)
+    found = _Members(model, classes, has_probabilities=True)
     for part, features in zip(model.estimators_, model.estimators_features_, strict=True):
         member = _read_member(model, part, read)
         places, columns = features.tolist(), model.n_features_in_

@@ -55,22 +55,18 @@ def read_model(model: Any, given: Before = AS_LIST) -> FittedClassifier:
     if found.vectorizers is not None:
         raise NotCompilable(f"{describe(steps[-1])} over pipelines, behind other steps")
     found.vectorizers = read_vectorizers(fold(steps[:-1], found), given)
-    _fill_weights(found)
+    _check_columns(found)
     return found
 
 
-def _fill_weights(found: FittedClassifier) -> None:
-    """Give each score its weights, unless trees or kernels make all of them."""
-    columns, forest = found.columns, found.forest
-    is_alone = forest is not None or found.support is not None
-    if is_alone and not any(found.weights):
-        found.weights, fitted_on = [], {columns if forest is None else forest.columns}
-    else:
-        nothing = [0.0] * columns
-        found.weights = [row or nothing for row in found.weights or [nothing]]
-        fitted_on = {*map(len, found.weights)}
-    if fitted_on != {columns}:
-        raise NotCompilable(f"the classifier was fitted on other columns than these {columns}")
+def _check_columns(found: FittedClassifier) -> None:
+    fitted_on = {len(row) for row in found.weights if row}
+    if found.forest is not None:
+        fitted_on.add(found.forest.columns)
+    if not fitted_on <= {found.columns}:
+        raise NotCompilable(
+            f"the classifier was fitted on other columns than these {found.columns}"
+        )
 
 
 def read_classifier(model: Any, given: Before) -> FittedClassifier:
