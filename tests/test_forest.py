@@ -11,23 +11,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from function.compiled.artifact import load
 from function.compiled.forest import LEAF, NODE, TREE, Forest
 from function.compiled.writing import save
 from function.compiler.classifiers import trees
-from function.compiler.compiler import compile_model, translate
+from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.forests import pack_forest
 from function.compiler.verify import compare
 from tests.conftest import without_native
-from tests.fitted_models import TEXTS, fitted_pipeline, original, texts_for
+from tests.fitted_models import LABELS, TEXTS, as_input, fitted_pipeline, original, texts_for
 from tests.forests import random_parts, random_values
 from tests.kinds import Case, fit
 
@@ -184,3 +189,25 @@ def test_trees_of_a_single_class_always_answer_it(kind: str) -> None:
     model = fitted_pipeline(classifier=SINGLE[kind](), labels=["fine"] * len(TEXTS))
     predictor, _ = compile_model(model, original(model))
     assert predictor.predict(["anything"])[0][:2] == ("fine", 1.0)
+
+
+def test_what_answers_alike_whatever_the_text_may_stand_behind_a_reduction() -> None:
+    reduced = make_pipeline(TfidfVectorizer(), TruncatedSVD(3), StandardScaler())
+    single = ["fine"] * len(TEXTS)
+    for classifier, labels in ((DecisionTreeClassifier(), single), (DummyClassifier(), None)):
+        model = fitted_pipeline(reduced, classifier, labels=labels)
+        predictor, _ = compile_model(model, original(model))
+        assert compare(predictor, original(model), TEXTS).problem is None
+
+
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_a_norm_behind_a_table_of_full_columns_is_left_to_scikit_learn(threshold: int) -> None:
+    """Which is full where the share of values that are not zero is the threshold at least."""
+    table = ColumnTransformer([("text", CountVectorizer(), "text")], sparse_threshold=threshold)
+    model = make_pipeline(table, Normalizer(), DecisionTreeClassifier(random_state=0))
+    model.fit(as_input(model, TEXTS), LABELS)
+    if threshold == 1:
+        compile_model(model, original(model))
+    else:
+        with pytest.raises(NotCompilable, match="Normalizer of a full matrix"):
+            translate(model)

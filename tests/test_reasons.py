@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import AdaBoostClassifier, GradientBoostingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
@@ -23,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from function.compiler.compiler import NotCompilable, translate
 from tests.fitted_models import fitted_pipeline
+from tests.kinds import Dense
 
 Make = Callable[[], Any]
 
@@ -70,6 +76,25 @@ REASONS: list[tuple[Make, str]] = [
         behind(DecisionTreeClassifier(), MaxAbsScaler()),
         "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
         "SVC, trees); LinearSVC and LogisticRegression are compiled there",
+    ),
+    (
+        behind(DecisionTreeClassifier(), Dense(), Normalizer()),
+        "Normalizer of a full matrix, which is rounded otherwise than a sparse one, before a "
+        "classifier that has steps, as trees; ahead of what makes it full the two are compiled",
+    ),
+    (
+        behind(DecisionTreeClassifier(), Dense(), StandardScaler(with_std=False)),
+        "StandardScaler(with_mean=True); with_mean=False is compiled",
+    ),
+    (
+        behind(
+            GradientBoostingClassifier(init=DummyClassifier(strategy="stratified"), n_estimators=2)
+        ),
+        "GradientBoostingClassifier with init=DummyClassifier; init=None and 'zero' are compiled",
+    ),
+    (
+        behind(HistGradientBoostingClassifier(max_iter=1, categorical_features=[0]), Dense()),
+        "HistGradientBoostingClassifier of categories; of numbers it is compiled",
     ),
     (
         behind(DecisionTreeClassifier(), TruncatedSVD(5)),

@@ -18,6 +18,7 @@ from function.compiler.sklearn_names import (
 )
 
 SVD = "sklearn.decomposition.TruncatedSVD"
+NORMALIZER = "sklearn.preprocessing.Normalizer"
 SCALER = "sklearn.preprocessing.StandardScaler"
 
 
@@ -31,6 +32,8 @@ def fold(steps: Sequence[Any], classifier: FittedClassifier) -> list[Any]:
         return [*steps]
     _refuse_what_rounding_changes(classifier)
     first = names.index(SVD)
+    if not classifier.weights:  # whatever the text, it has one answer
+        return [*steps[:first]]
     for step, name in zip(reversed(steps[first + 1 :]), reversed(names[first + 1 :]), strict=True):
         if name != SCALER:
             raise NotCompilable(
@@ -53,6 +56,14 @@ def _without_dense(steps: Sequence[Any], classifier: FittedClassifier) -> list[A
         raise NotCompilable(
             f"{describe(dense[0])} before a classifier whose sums are rounded otherwise then; "
             "without it the two are compiled"
+        )
+    has_steps = classifier.forest is not None or bool(classifier.binarize)
+    full = [step in dense or not getattr(step, "sparse_output_", True) for step in steps]
+    behind = steps[full.index(True) :] if True in full else []
+    if has_steps and NORMALIZER in map(public_name, behind):
+        raise NotCompilable(
+            "Normalizer of a full matrix, which is rounded otherwise than a sparse one, before a "
+            "classifier that has steps, as trees; ahead of what makes it full the two are compiled"
         )
     return [step for step in steps if step not in dense]
 

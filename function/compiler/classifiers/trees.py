@@ -53,7 +53,8 @@ def read_gradient_boosting(model: Any) -> FittedClassifier:
     import numpy as np
 
     init, rate = model.init_, model.learning_rate
-    if init != "zero" and public_name(init) != "sklearn.dummy.DummyClassifier":
+    is_dummy = public_name(init) == "sklearn.dummy.DummyClassifier"
+    if init != "zero" and not (is_dummy and init.strategy != "stratified"):  # which is random
         raise NotCompilable(
             f"{describe(model)} with init={describe(init)}; init=None and 'zero' are compiled"
         )
@@ -72,8 +73,10 @@ def read_hist_gradient_boosting(model: Any) -> FittedClassifier:
     """Read a HistGradientBoostingClassifier of numbers, which it compares as they are."""
     if not hasattr(model, "_predictors"):
         raise NotCompilable(f"{describe(model)} is not fitted")
+    if getattr(model, "is_categorical_", None) is not None:  # it puts them first, used or not
+        raise NotCompilable(f"{describe(model)} of categories; of numbers it is compiled")
     trees = [
-        _read_predictor(model, part.nodes, first)
+        _read_predictor(part.nodes, first)
         for stage in model._predictors
         for first, part in enumerate(stage)
     ]
@@ -158,9 +161,7 @@ def _read(
     )
 
 
-def _read_predictor(model: Any, nodes: Any, first: int) -> FittedTree:
-    if nodes["is_categorical"].any():
-        raise NotCompilable(f"{describe(model)} of categories; of numbers it is compiled")
+def _read_predictor(nodes: Any, first: int) -> FittedTree:
     is_leaf = nodes["is_leaf"].astype(bool)
     return FittedTree(
         features=nodes["feature_idx"].tolist(),
