@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from function.compiled.artifact import load
 from function.compiled.forest import LEAF, NODE, TREE, Forest
+from function.compiled.linear import LinearPredictor
+from function.compiled.probabilities import softmax
 from function.compiled.writing import save
 from function.compiler.classifiers import trees
 from function.compiler.compiler import NotCompilable, compile_model, translate
@@ -122,6 +125,31 @@ def test_a_folder_of_trees_is_of_the_format_that_has_them(tmp_path: Path) -> Non
     assert (manifest["format"], manifest["forest"]["alone"]) == (4, True)
     terms = len(load(tmp_path / "model")[0].vectorizers[0].table) // 8
     assert terms == load(tmp_path / "model")[0].terms  # no weights beside the trees
+
+
+def test_both_ways_begin_with_the_intercepts_of_a_folder_made_by_hand() -> None:
+    model = translate(fit(Case("boosting", "tfidf", 3)))
+    given = (model.labels or (), model.vectorizers, [0.5, -9.0, 0.25], model.decision)
+    answers = LinearPredictor(*given, forest=model.forest).predict(TEXTS[:9])
+    scores = [model.faithful_scores(text) for text in TEXTS[:9]]
+    for row, answer in zip(scores, answers, strict=True):
+        moved = [score + more for score, more in zip(row, given[2], strict=True)]
+        assert answer.scores == pytest.approx(softmax(moved))
+
+
+def test_a_large_forest_takes_little_more_memory_than_what_serves() -> None:
+    rng = np.random.default_rng(0)
+    numbers, wanted = rng.random((2000, 5)), rng.integers(0, 2, 2000)
+    model = RandomForestClassifier(12, random_state=0).fit(numbers, wanted)
+    tracemalloc.start()
+    try:
+        found = trees.read_forest(model).forest
+        assert found is not None
+        served = pack_forest(found.renumbered(range(5), 5), alone=True)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 9 * sum(map(len, served.parts.values()))
 
 
 def test_more_trees_are_asked_in_a_thread_sooner() -> None:

@@ -158,7 +158,7 @@ class LinearPredictor:
             return self.support.scores(self._values(given), self.intercepts)
         trees = None if self.forest is None else self.forest.scores(self._values(given))
         if trees is not None and not self.weights:
-            return trees
+            return [*map(add, self.intercepts, trees)]
         parts = zip(self._features, given, strict=True)
         found = [pair for features, text in parts for pair in features(text)[1]]
         scores = add_up(found, self.intercepts)

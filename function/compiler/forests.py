@@ -5,33 +5,36 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from function.compiled.forest import LEAF, NODE, TREE, Forest
+from function.compiled.forest import LEAF, TREE, Forest
 from function.compiler.sklearn_names import NotCompilable
 
 
 @dataclass(frozen=True, slots=True)
 class FittedTree:
-    """One tree as read from scikit-learn, its nodes numbered as they are there."""
+    """One tree as read from scikit-learn: numpy arrays by node, as they are numbered there. Lists
+    of all trees' nodes would take seven times the memory of what serves."""
 
-    features: Sequence[int]
-    thresholds: Sequence[float]
-    left: Sequence[int]
-    """Of each node, -1 for a leaf."""
-    right: Sequence[int]
-    leaves: Sequence[Sequence[float]]
-    """By node, the numbers that a text gets there; those of inner nodes do not count."""
+    features: Any
+    thresholds: Any
+    left: Any
+    """-1 for a leaf."""
+    right: Any
+    leaves: Any
+    """A row for each node, the numbers that a text gets there; those of inner nodes do not
+    count."""
     first: int = 0
     """The first score that they are added to."""
 
     def in_order(self) -> Iterator[int]:
         """Yield the nodes so that the left one follows each at once."""
-        waiting = [0]
+        left, right, waiting = self.left.tolist(), self.right.tolist(), [0]
         while waiting:
             node = waiting.pop()
             yield node
-            if self.left[node] >= 0:
-                waiting += [self.right[node], self.left[node]]
+            if left[node] >= 0:
+                waiting += [right[node], left[node]]
 
 
 @dataclass(slots=True)
@@ -47,10 +50,14 @@ class FittedForest:
 
     def renumbered(self, places: Sequence[int], columns: int) -> FittedForest:
         """Return it where each of its columns has another place, among so many."""
-        trees = [
-            replace(tree, features=[places[own] if own >= 0 else own for own in tree.features])
-            for tree in self.trees
-        ]
+        import numpy as np
+
+        place_of = np.array(places, dtype=np.int64)
+        trees = []
+        for tree in self.trees:
+            features, inner = tree.features.astype(np.int64), tree.left >= 0
+            features[inner] = place_of[features[inner]]
+            trees.append(replace(tree, features=features))
         return replace(self, trees=trees, columns=columns)
 
     def beside(self, other: FittedForest) -> FittedForest:
@@ -67,22 +74,29 @@ class FittedForest:
 
 def pack_forest(fitted: FittedForest, *, alone: bool) -> Forest:
     """Return what serves. Raises ValueError as Forest."""
+    import numpy as np
+
     trees, nodes = bytearray(), bytearray()
     values, place_of = array("d"), dict[tuple[float, ...], int]()
+    node_type = np.dtype([("threshold", "f8"), ("feature", "u4"), ("other", "u4")])  # forest.NODE
     for tree in fitted.trees:
-        root, count = len(nodes) // NODE.size, len(tree.leaves[0])
+        root, count = len(nodes) // node_type.itemsize, tree.leaves.shape[1]
         trees += TREE.pack(root, tree.first, count)
-        order = [*tree.in_order()]
-        position_of = {node: root + at for at, node in enumerate(order)}
-        for node in order:
-            if tree.left[node] >= 0:
-                other = position_of[tree.right[node]]
-                nodes += NODE.pack(tree.thresholds[node], tree.features[node], other)
-                continue
-            leaf = tuple(tree.leaves[node])
+        order = np.fromiter(tree.in_order(), np.int64)
+        position_of = np.zeros(len(tree.left), np.int64)
+        position_of[order] = np.arange(root, root + len(order))
+        inner = tree.left[order] >= 0
+        own = np.zeros(len(order), node_type)
+        own["threshold"][inner] = tree.thresholds[order[inner]]
+        own["feature"] = LEAF
+        own["feature"][inner] = tree.features[order[inner]]
+        own["other"][inner] = position_of[tree.right[order[inner]]]
+        leaves = [*map(tuple, tree.leaves[order[~inner]].tolist())]
+        for leaf in leaves:
             if leaf not in place_of:  # most trees end in a few that are the same
                 place_of[leaf] = len(values)
                 values.extend(leaf)
-            nodes += NODE.pack(0.0, LEAF, place_of[leaf])
+        own["other"][~inner] = [place_of[leaf] for leaf in leaves]
+        nodes += own.tobytes()
     parts = {"trees": bytes(trees), "nodes": bytes(nodes), "values": values.tobytes()}
     return Forest(fitted.starts, parts, columns=fitted.columns, single=fitted.single, alone=alone)

@@ -32,16 +32,19 @@ def read_forest(model: Any) -> FittedClassifier:
 
 def read_bagged(model: Any) -> FittedClassifier:
     """Read a BaggingClassifier of trees, each of some features and some of the classes."""
+    import numpy as np
+
     classes = classes_of(model)
     trees = []
     for part, features in zip(model.estimators_, model.estimators_features_, strict=True):
         known, places = [int(place) for place in part.classes_], features.tolist()
 
-        def leaf(row: Sequence[float], known: Sequence[int] = known) -> list[float]:
-            shares = dict(zip(known, row, strict=True))
-            return [shares.get(place, 0.0) for place in range(len(classes))]
+        def leaves(rows: Any, known: Sequence[int] = known) -> Any:
+            shares = np.zeros((len(rows), len(classes)))
+            shares[:, known] = rows
+            return shares
 
-        tree = FittedForest([_read(part.tree_, leaf)], len(places), [])
+        tree = FittedForest([_read(part.tree_, leaves)], len(places), [])
         trees += tree.renumbered(places, model.n_features_in_).trees
     return _averaged(model, classes, trees)
 
@@ -60,7 +63,7 @@ def read_gradient_boosting(model: Any) -> FittedClassifier:
         )
     starts = model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0].tolist()
     trees = [
-        _read(part.tree_, lambda row: [rate * row[0]], first)
+        _read(part.tree_, lambda rows: rate * rows, first)
         for stage in model.estimators_.tolist()
         for first, part in enumerate(stage)
     ]
@@ -98,26 +101,28 @@ def read_ada_boost(model: Any, read: Read) -> FittedClassifier:
         if classes_of(part) != classes:
             raise NotCompilable(f"{describe(model)} with a member that saw only some classes")
         is_by_share = vars(model).get("algorithm") == "SAMME.R"  # eras.py
-        leaf = _by_share if is_by_share else partial(_by_class, weight)
-        trees.append(_read(part.tree_, leaf))
+        leaves = _by_share if is_by_share else partial(_by_class, weight)
+        trees.append(_read(part.tree_, leaves))
     forest = FittedForest(trees, model.n_features_in_, [0.0] * len(classes))
     decision = {"kind": "voted", "total": float(model.estimator_weights_.sum())}
     return _of_trees(classes, forest, decision)
 
 
-def _by_class(weight: float, row: Sequence[float]) -> list[float]:
-    """A leaf of SAMME's: for the likeliest class, against the others."""
-    chosen, against = row.index(max(row)), -1 / (len(row) - 1) * weight
-    return [weight if place == chosen else against for place in range(len(row))]
-
-
-def _by_share(row: Sequence[float]) -> list[float]:
-    """A leaf of SAMME.R's, which scikit-learn had up to 1.5."""
+def _by_class(weight: float, rows: Any) -> Any:
+    """Leaves of SAMME's: for the likeliest class, against the others."""
     import numpy as np
 
-    logs = np.log(np.clip(row, np.finfo(np.float64).eps, None))
-    found: list[float] = ((len(row) - 1) * (logs - logs.sum() / len(row))).tolist()
-    return found
+    classes = rows.shape[1]
+    is_chosen = np.arange(classes) == rows.argmax(axis=1, keepdims=True)
+    return np.where(is_chosen, weight, -1 / (classes - 1) * weight)
+
+
+def _by_share(rows: Any) -> Any:
+    """Leaves of SAMME.R's, which scikit-learn had up to 1.5."""
+    import numpy as np
+
+    classes, logs = rows.shape[1], np.log(np.clip(rows, np.finfo(np.float64).eps, None))
+    return (classes - 1) * (logs - logs.sum(axis=1, keepdims=True) / classes)
 
 
 def _averaged(model: Any, classes: list[Any], trees: list[FittedTree]) -> FittedClassifier:
@@ -147,28 +152,28 @@ def _of_one_class(classes: list[Any]) -> FittedClassifier:
     return FittedClassifier(classes, [], [0.0], {"kind": "constant"})
 
 
-def _read(
-    tree: Any, leaf: Callable[[Sequence[float]], Sequence[float]] = list, first: int = 0
-) -> FittedTree:
-    """Read a sklearn.tree._tree.Tree; `leaf` makes of a leaf's row what a text gets there."""
+def _read(tree: Any, leaves: Callable[[Any], Any] | None = None, first: int = 0) -> FittedTree:
+    """Read a sklearn.tree._tree.Tree; `leaves` makes of its rows what a text gets there."""
+    rows = tree.value[:, 0, :]
     return FittedTree(
-        features=tree.feature.tolist(),
-        thresholds=tree.threshold.tolist(),
-        left=tree.children_left.tolist(),
-        right=tree.children_right.tolist(),
-        leaves=[*map(leaf, tree.value[:, 0, :].tolist())],
+        features=tree.feature,
+        thresholds=tree.threshold,
+        left=tree.children_left,
+        right=tree.children_right,
+        leaves=rows if leaves is None else leaves(rows),
         first=first,
     )
 
 
 def _read_predictor(nodes: Any, first: int) -> FittedTree:
-    is_leaf = nodes["is_leaf"].astype(bool)
+    import numpy as np
+
     return FittedTree(
-        features=nodes["feature_idx"].tolist(),
-        thresholds=nodes["num_threshold"].tolist(),
-        left=[-1 if leaf else int(left) for leaf, left in zip(is_leaf, nodes["left"], strict=True)],
-        right=nodes["right"].tolist(),
-        leaves=[[value] for value in nodes["value"].tolist()],
+        features=nodes["feature_idx"],
+        thresholds=nodes["num_threshold"],
+        left=np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64)),
+        right=nodes["right"],
+        leaves=nodes["value"][:, None],
         first=first,
     )
 
