@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from function.compiler.compiler import NotCompilable, translate
-from tests.fitted_models import fitted_pipeline
+from tests.fitted_models import LABELS, TEXTS, fitted_pipeline
 from tests.kinds import Dense
 
 Make = Callable[[], Any]
@@ -62,6 +62,20 @@ REASONS: list[tuple[Make, str]] = [
         behind(VotingClassifier([("svc", SVC(kernel="linear"))])),
         "VotingClassifier over SVC; over linear classifiers, naive Bayes and trees, on the same "
         "features it is compiled",
+    ),
+    (
+        lambda: VotingClassifier(
+            [("svc", make_pipeline(CountVectorizer(), SVC(kernel="linear")))]
+        ).fit(TEXTS, LABELS),
+        "VotingClassifier over SVC; over linear classifiers, naive Bayes and trees, on the same "
+        "features it is compiled",
+    ),
+    (
+        lambda: fitted_pipeline(
+            classifier=VotingClassifier([("tree", DecisionTreeClassifier())]),
+            labels=["fine"] * len(TEXTS),
+        ),
+        "VotingClassifier with a member that saw a single class",
     ),
     (
         behind(AdaBoostClassifier(LogisticRegression())),

@@ -14,7 +14,7 @@ from function.compiler.classifiers.fitted import (
     magnifies_rounding,
     over,
 )
-from function.compiler.sklearn_names import NotCompilable, describe, public_name
+from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 
 def read_voting(model: Any, read: Read) -> FittedClassifier:
@@ -125,8 +125,11 @@ class _Members:
 
 def _read_member(model: Any, part: Any, read: Read) -> FittedClassifier:
     found = read(part)
+    if found.decision["kind"] == "constant":
+        raise NotCompilable(f"{describe(model)} with a member that saw a single class")
     if found.decision["kind"] not in INSIDE:
-        raise over(model, part, "linear classifiers, naive Bayes and trees, on the same features")
+        last = flatten(part)[-1]
+        raise over(model, last, "linear classifiers, naive Bayes and trees, on the same features")
     return found
 
 
