@@ -15,7 +15,7 @@ from typing import NamedTuple
 from function import __version__
 from function.compiled import writing
 from function.compiled.files import CompiledModelError
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiler import naming
 from function.compiler.compiler import NotCompilable, check
 from function.compiler.verify import Agreement, compare
@@ -33,7 +33,7 @@ CHUNK = 200
 class Compiled(NamedTuple):
     """A predictor, and the original that it agrees with."""
 
-    predictor: LinearPredictor
+    predictor: CompiledPredictor
     original: Original
 
     @property
@@ -122,7 +122,7 @@ def compile_model(
     return Compiled(predictor, original)
 
 
-def _as_in_a_folder(predictor: LinearPredictor, original: Original) -> LinearPredictor:
+def _as_in_a_folder(predictor: CompiledPredictor, original: Original) -> CompiledPredictor:
     """The predictor as it is read from a folder, with modules that are made of their sources, and
     compared anew. Raises NotCompilable where it is another then."""
     naming.refuse_nameless(predictor)
@@ -142,7 +142,7 @@ def _as_in_a_folder(predictor: LinearPredictor, original: Original) -> LinearPre
 
 
 def _compare_in_chunks(
-    predictor: LinearPredictor, original: Original, texts: Sequence[str]
+    predictor: CompiledPredictor, original: Original, texts: Sequence[str]
 ) -> Iterator[Agreement]:
     """The agreement so far, after each chunk."""
     found = Agreement(0, 0, 0.0)

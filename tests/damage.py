@@ -9,7 +9,7 @@ from pathlib import Path
 
 from function.compiled.artifact import load
 from function.compiled.files import CompiledModelError
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 
 TIMES = 60
 
@@ -40,7 +40,7 @@ def check_flipped(folder: Path, texts: list[str], rng: random.Random) -> None:
     assert 0 < served < TIMES
 
 
-def _check_probabilities(predictor: LinearPredictor, texts: list[str]) -> None:
+def _check_probabilities(predictor: CompiledPredictor, texts: list[str]) -> None:
     given = [[text] * len(predictor.vectorizers) for text in texts]
     answers = [*predictor.predict(texts), *map(predictor._decide_faithfully, given)]
     assert all(0 <= share <= 1 for answer in answers for share in answer.scores or ())

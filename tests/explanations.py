@@ -18,7 +18,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.explanation import Explanation
 from tests.fitted_models import as_input
 
@@ -90,7 +90,7 @@ def columns_of(step: Any) -> list[dict[str, int | None]]:
     return found
 
 
-def check(model: Any, predictor: LinearPredictor, text: str, label: str | None = None) -> None:
+def check(model: Any, predictor: CompiledPredictor, text: str, label: str | None = None) -> None:
     """The explanation is what scikit-learn's own numbers say it must be."""
     answer = predictor.predict([text])[0]
     explanation = predictor.explain(text, answer, label)

@@ -18,7 +18,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiler.compiler import translate
 from function.explanation import Explanation
 from tests.explanations import check, probability_of
@@ -37,7 +37,7 @@ CHOSEN = [
 ]
 
 
-def explained(predictor: LinearPredictor, text: str, label: str | None = None) -> Explanation:
+def explained(predictor: CompiledPredictor, text: str, label: str | None = None) -> Explanation:
     return predictor.explain(text, predictor.predict([text])[0], label)
 
 

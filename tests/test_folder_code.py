@@ -27,7 +27,7 @@ from sklearn.svm import SVC
 from function.compiled import artifact
 from function.compiled.code import only_look
 from function.compiled.files import CodeNotAllowed, CompiledModelError
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, translate
 from function.compiler.naming import needed, refuse_nameless
@@ -140,15 +140,15 @@ def fitted(vectorizer: Any) -> Original:
     return loaded_model(make_pipeline(vectorizer, LogisticRegression(max_iter=1000)))
 
 
-def translated(original: Original) -> LinearPredictor:
+def translated(original: Original) -> CompiledPredictor:
     return translate(original.model, given=original.predictor.given)  # type: ignore[attr-defined]
 
 
-def load(folder: Path) -> LinearPredictor:
+def load(folder: Path) -> CompiledPredictor:
     return foldercode.load(folder, {}, Stages())[0]
 
 
-def tokens_of(predictor: LinearPredictor) -> Callable[[str], list[str]]:
+def tokens_of(predictor: CompiledPredictor) -> Callable[[str], list[str]]:
     functions = predictor.vectorizers[0].functions
     assert functions and functions.tokenize
     return functions.tokenize.call
@@ -464,7 +464,7 @@ def test_and_with_a_load_that_fails(folder: Path) -> None:
 
 
 def test_loads_at_the_same_time_do_not_meet(folder: Path) -> None:
-    found: list[LinearPredictor] = []
+    found: list[CompiledPredictor] = []
     threads = [threading.Thread(target=lambda: found.append(load(folder))) for _ in range(8)]
     for thread in threads:
         thread.start()

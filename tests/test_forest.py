@@ -27,7 +27,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from function.compiled.artifact import load
 from function.compiled.forest import LEAF, NODE, TREE, Forest
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.probabilities import softmax
 from function.compiled.writing import save
 from function.compiler.classifiers import trees
@@ -130,7 +130,7 @@ def test_a_folder_of_trees_is_of_the_format_that_has_them(tmp_path: Path) -> Non
 def test_both_ways_begin_with_the_intercepts_of_a_folder_made_by_hand() -> None:
     model = translate(fit(Case("boosting", "tfidf", 3)))
     given = (model.labels or (), model.vectorizers, [0.5, -9.0, 0.25], model.decision)
-    answers = LinearPredictor(*given, forest=model.forest).predict(TEXTS[:9])
+    answers = CompiledPredictor(*given, forest=model.forest).predict(TEXTS[:9])
     scores = [model.faithful_scores(text) for text in TEXTS[:9]]
     for row, answer in zip(scores, answers, strict=True):
         moved = [score + more for score, more in zip(row, given[2], strict=True)]

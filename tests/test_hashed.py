@@ -16,8 +16,8 @@ from sklearn.utils import murmurhash3_32
 from function.compiled import hashed
 from function.compiled.artifact import load
 from function.compiled.hashed import HashedVocabulary
-from function.compiled.linear import LinearPredictor
 from function.compiled.murmur import murmur3
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.writing import save
 from function.compiler.compiler import translate
 from function.compiler.verify import compare
@@ -68,7 +68,7 @@ def test_half_a_surrogate_pair_is_a_term_like_any_other() -> None:
     assert predictor.predict(["good \udc00"])[0].label is not None
 
 
-def parts_of(predictor: LinearPredictor) -> dict[str, Any]:
+def parts_of(predictor: CompiledPredictor) -> dict[str, Any]:
     own = predictor.vectorizers[0]
     assert isinstance(own.vocabulary, HashedVocabulary)
     return {"columns": own.vocabulary.columns, "features": own.vocabulary.features}
@@ -107,4 +107,4 @@ def test_units_that_numbers_leave_do_not_load() -> None:
     assert own.units is not None
     small = own._replace(units=(own.units[0] / 2**20, own.units[1]))
     with pytest.raises(ValueError, match="units"):
-        LinearPredictor(predictor.classes, [small], predictor.intercepts, predictor.decision)
+        CompiledPredictor(predictor.classes, [small], predictor.intercepts, predictor.decision)

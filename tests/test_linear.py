@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 from function.compiled.answers import build_sums
 from function.compiled.calibration import build_calibrated
 from function.compiled.decision import build_decision, logistic
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiler.compiler import translate
 from function.compiler.fitted import FittedVectorizer
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
@@ -55,7 +55,7 @@ def make_predictor(*vectorizers, scores=1, **options):
     names = ["no", "yes"] if scores == 1 else list("abcdefgh"[:scores])
     kind = "softmax" if scores == 2 else "labels"
     options = {"decision": {"kind": kind}, "intercepts": [0.0] * scores, **options}
-    return LinearPredictor(names, vectorizers, **options)
+    return CompiledPredictor(names, vectorizers, **options)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import mlflow
 import pytest
 from flask.testing import FlaskClient
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.predictor import Prediction
 from tests.conftest import AppFactory
 from tests.processes import free_port
@@ -241,12 +241,12 @@ def test_ready_means_the_models_own_example_was_answered(
     create_app: AppFactory, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    answer = LinearPredictor.predict
+    answer = CompiledPredictor.predict
 
-    def spy(self: LinearPredictor, texts: Sequence[str]) -> list[Prediction]:
+    def spy(self: CompiledPredictor, texts: Sequence[str]) -> list[Prediction]:
         asked.extend(texts)
         return answer(self, texts)
 
-    monkeypatch.setattr(LinearPredictor, "predict", spy)
+    monkeypatch.setattr(CompiledPredictor, "predict", spy)
     create_app(**registry.environ).get("/models/info")
     assert asked[-1] == EXAMPLE["text"][0]

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiler.compiler import translate
 from function.predictor import MultilabelPrediction, Prediction
 from function.telemetry.exposition import render
@@ -240,7 +240,7 @@ def test_nothing_is_lost_where_threads_count_at_once() -> None:
 
 @pytest.mark.parametrize("model", [strings_pipeline, fitted_pipeline])
 def test_both_engines_count_the_same_terms(way: str, model: object) -> None:
-    predictor: LinearPredictor = translate(model())  # type: ignore[operator]
+    predictor: CompiledPredictor = translate(model())  # type: ignore[operator]
     before = predictor.terms_met
     assert before is not None
     predictor.predict(["terrible xqzzt service", "", "a blorpf", "na\u00efvxq xqzzt", "service"])

@@ -28,7 +28,7 @@ from sklearn.svm import SVC
 from function.compiled.analyzer import METHODS
 from function.compiled.artifact import load
 from function.compiled.files import CompiledModelError
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, translate
 from function.compiler.verify import _is_encodable, compare
@@ -182,7 +182,7 @@ def loaded_model(model: Any) -> Original:
     )
 
 
-def compiled(original: Original) -> LinearPredictor:
+def compiled(original: Original) -> CompiledPredictor:
     return compile_original(original, {}, Stages())[0]
 
 

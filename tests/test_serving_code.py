@@ -12,7 +12,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.errors import ModelLoadError
 from function.model.folders import Sourced
 from function.model.sources import from_registry
@@ -248,7 +248,7 @@ def test_where_it_is_not_allowed_the_original_serves_and_the_log_says_why(
     found, stages = load(server_registry, f"models:/{published}/2")
     assert "ALLOW_MODEL_CODE=true" in str(stages.not_published)
     assert found.predictor.predict(["odd"])[0].label == "bad"
-    assert isinstance(found.predictor, LinearPredictor) and found.predictor.own_functions
+    assert isinstance(found.predictor, CompiledPredictor) and found.predictor.own_functions
 
 
 def test_and_without_mlflow_it_is_refused_with_the_setting(

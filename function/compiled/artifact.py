@@ -48,9 +48,9 @@ from function.compiled.files import (
     damaged,
     read_sums,
 )
-from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
 from function.compiled.pairs import PairVocabulary
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.terms import TermVocabulary
 from function.compiled.vectorizer import Vectorizer, Vocabulary, check_numbers, row_layout
 from function.compiled.vocabularies import NativeVocabulary, pair_vocabulary, term_vocabulary
@@ -76,7 +76,7 @@ def load(
     place: str | Path | Files,
     labels: Mapping[str, str] | None = None,
     resolve: Resolve | None = None,
-) -> tuple[LinearPredictor, dict[str, Any]]:
+) -> tuple[CompiledPredictor, dict[str, Any]]:
     """Return the predictor in the folder, or of the files, at `place`, and its lineage.
 
     `labels` renames the model's own classes, as in compile_model, instead of what was given when
@@ -122,7 +122,7 @@ def _build(
     facts: Mapping[str, Any],
     names: Mapping[str, str],
     functions: Sequence[Functions | None],
-) -> LinearPredictor:
+) -> CompiledPredictor:
     is_alone = facts.get("forest", {}).get("alone") or "kernel" in facts.get("support", {})
     scores = 0 if is_alone else len(facts["intercepts"])
     in_python = any(functions)
@@ -131,7 +131,7 @@ def _build(
         for position, (spec, own) in enumerate(zip(facts["vectorizers"], functions, strict=True))
     ]
     classes = facts.get("classes", facts["labels"])  # not in folders of before there were any
-    return LinearPredictor(
+    return CompiledPredictor(
         labels=rename(classes, names) if names else facts["labels"],
         classes=classes,
         vectorizers=vectorizers,

@@ -85,15 +85,6 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.members import build_threshold
 
         return build_threshold(spec, names, scores, build_decision)
-    if kind in ("averaged", "boosted", "voted"):
-        from function.compiled import ensembles
-
-        build = {
-            "averaged": ensembles.build_averaged,
-            "boosted": ensembles.build_boosted,
-            "voted": ensembles.build_voted,
-        }[kind]
-        return build(spec, names)
     if kind == "multilabel":
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
@@ -104,6 +95,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         return build_bayes_apart(spec, names, scores)
     if kind == "fixed":
         return _fixed(names, spec["best"], spec["shares"])
+    from function.compiled.ensembles import BUILDERS
+
+    if kind in BUILDERS:
+        return BUILDERS[kind](spec, names)
     raise ValueError(f"unknown decision kind {kind!r}")
 
 

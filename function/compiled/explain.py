@@ -47,7 +47,7 @@ class Explainer:
         self._mixes = mixes(decision, len(self._labels), len(intercepts))
 
     def explain(self, given: Sequence[str], answer: Answer, label: str | None) -> Explanation:
-        """As LinearPredictor.explain, of a text as each vectorizer gets it."""
+        """As CompiledPredictor.explain, of a text as each vectorizer gets it."""
         pairs = zip(self._parts, given, strict=True)
         found = [features(text) for (_, features, _), text in pairs]
         values = [dict(zip(*line, strict=True)) for line in found]

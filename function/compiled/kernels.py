@@ -80,6 +80,11 @@ class KernelVectors(SupportVectors):
                 width=columns,
             )
 
+    @property
+    def micros(self) -> float:
+        """How long a text takes in C, roughly: 30 vectors in a microsecond."""
+        return sum(self.counts) / 30
+
     def scores(self, features: Values, intercepts: Sequence[float]) -> list[float]:
         """As SupportVectors.scores, rounded as libsvm does."""
         found = self._counted(features)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from function.compiled.ensembles import BUILDERS
 from function.compiled.numbers import is_number
 from function.compiled.probabilities import winner
 from function.predictor import Answer, Prediction
@@ -19,8 +20,7 @@ Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]
 """Scores and a margin to what a member gives each of the model's classes; None within it."""
-TREES = ("averaged", "boosted", "voted")
-INSIDE = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", *TREES)
+INSIDE = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", *BUILDERS)
 """What a member's decision may be: none is made of others again."""
 
 

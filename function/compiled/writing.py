@@ -21,13 +21,13 @@ from function.compiled.files import (
 )
 from function.compiled.folder import write_folder
 from function.compiled.formats import format_of
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.vectorizer import Vectorizer, row_layout
 
 
 def save(
     directory: str | Path,
-    predictor: LinearPredictor,
+    predictor: CompiledPredictor,
     lineage: Mapping[str, Any],
     code: Mapping[str, bytes] | None = None,
 ) -> str:
@@ -51,7 +51,7 @@ def save(
 
 
 def _render(
-    predictor: LinearPredictor, lineage: Mapping[str, Any], code: Mapping[str, bytes]
+    predictor: CompiledPredictor, lineage: Mapping[str, Any], code: Mapping[str, bytes]
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     specs = []

@@ -9,8 +9,8 @@ from typing import Any
 from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.kernels import KernelVectors
-from function.compiled.linear import LinearPredictor
 from function.compiled.names import rename
+from function.compiled.predictor import CompiledPredictor
 from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
 from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rounding
@@ -28,7 +28,7 @@ __all__ = ["NotCompilable", "check", "compile_model", "translate"]
 
 def compile_model(
     model: Any, original: Original, *, labels: Mapping[str, str] | None = None
-) -> tuple[LinearPredictor, Agreement]:
+) -> tuple[CompiledPredictor, Agreement]:
     """Compile `model` and check it against `original` on the probe texts.
 
     `original` asks the model itself, whatever shape of input it wants, and answers with the same
@@ -40,7 +40,7 @@ def compile_model(
     return predictor, check(predictor, original)
 
 
-def check(predictor: LinearPredictor, original: Original) -> Agreement:
+def check(predictor: CompiledPredictor, original: Original) -> Agreement:
     """Compare the two on the probe texts. Raises NotCompilable where they disagree, and where a
     function of the model's own says another thing the next time, or of a text alone."""
     try:
@@ -59,7 +59,7 @@ def check(predictor: LinearPredictor, original: Original) -> Agreement:
 
 def translate(
     model: Any, *, labels: Mapping[str, str] | None = None, given: Before = AS_LIST
-) -> LinearPredictor:
+) -> CompiledPredictor:
     """Compile without the check; `given` is what the model takes. Raises as compile_model.
 
     `model` itself is mended where it was fitted by a version that meant something else (eras.py).
@@ -77,7 +77,7 @@ def translate(
     try:
         for vectorizer in packed:
             check_numbers(vectorizer, len(classifier.weights))
-        return LinearPredictor(
+        return CompiledPredictor(
             labels=rename(classes, labels or {}),
             classes=classes,
             vectorizers=packed,

@@ -13,7 +13,7 @@ from typing import Any
 
 from function.compiled.code import is_dotted
 from function.compiled.functions import Function
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.compiler.sklearn_names import NotCompilable
 
 _WAY_OUT = (
@@ -22,7 +22,7 @@ _WAY_OUT = (
 )
 
 
-def refuse_nameless(predictor: LinearPredictor) -> None:
+def refuse_nameless(predictor: CompiledPredictor) -> None:
     """Raise NotCompilable for the first of the model's own functions that cannot be named."""
     for vectorizer in predictor.vectorizers:
         for place, function in vectorizer.functions.each() if vectorizer.functions else ():
@@ -30,7 +30,7 @@ def refuse_nameless(predictor: LinearPredictor) -> None:
                 raise NotCompilable(f"{place}: {function.name} {problem}")
 
 
-def needed(predictor: LinearPredictor, code: Mapping[str, bytes]) -> list[str]:
+def needed(predictor: CompiledPredictor, code: Mapping[str, bytes]) -> list[str]:
     """The modules of its functions that are not in ``code``, by file: what must be installed where
     the folder is served."""
     own = {file.partition("/")[0].removesuffix(".py") for file in code}

@@ -8,8 +8,8 @@ from itertools import chain
 from math import isfinite, sqrt
 
 from function.compiled.analyzer import Analyze, AnalyzerSpec
-from function.compiled.linear import MARGIN
 from function.compiled.pairs import PairVocabulary, link
+from function.compiled.predictor import MARGIN
 from function.compiled.quick import MOST_TERMS, MOST_UNNORMALISED_TERMS
 from function.compiled.rows import RowLayout, fixed_point, unit_for
 from function.compiled.terms import TermVocabulary

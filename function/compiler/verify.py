@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.predictor import Predictor, said
 
 Label = str | tuple[str, ...]
@@ -93,7 +93,7 @@ class Agreement:
         )
 
 
-def probe_texts(predictor: LinearPredictor) -> list[str]:
+def probe_texts(predictor: CompiledPredictor) -> list[str]:
     """Return the built-in probes and texts made of the model's own terms, evenly sampled."""
     texts = list(PROBES)
     for vectorizer in predictor.vectorizers:

@@ -25,7 +25,7 @@ from weakref import finalize
 
 from function.compiled import artifact
 from function.compiled.files import CompiledModelError, Files
-from function.compiled.linear import LinearPredictor
+from function.compiled.predictor import CompiledPredictor
 from function.model.stages import Stages
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _numbers = count(1)
 
 def load(
     place: str | Path | Files, labels: Mapping[str, str], stages: Stages
-) -> tuple[LinearPredictor, dict[str, Any]]:
+) -> tuple[CompiledPredictor, dict[str, Any]]:
     """As artifact.load, with the functions of the model's own; its modules go with the predictor.
 
     Raises CompiledModelError where they cannot be imported.

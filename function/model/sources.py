@@ -27,7 +27,7 @@ from function.settings import Settings
 if TYPE_CHECKING:
     from weakref import finalize
 
-    from function.compiled.linear import LinearPredictor
+    from function.compiled.predictor import CompiledPredictor
     from function.compiler.verify import Agreement
     from function.registry.trained import Versions
 
@@ -212,7 +212,7 @@ def _compiled(
 
 def compile_original(
     original: Original, names: Mapping[str, str], stages: Stages
-) -> tuple[LinearPredictor, Agreement]:
+) -> tuple[CompiledPredictor, Agreement]:
     """Compile the model and check it on the probe texts; raises NotCompilable with the reason.
 
     Whatever the compiler stumbles over is such a reason: a model of another version may lack any

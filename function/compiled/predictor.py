@@ -37,9 +37,13 @@ MARGIN = 1e-9
 
 QUICK_BYTES, QUICK_BYTES_NATIVE = 4_096, 16_384
 """What takes a millisecond or so: a server answers that at once, without a thread."""
+SHORTEST_TEXT = 8
+"""Bytes, its place in a batch included: a millisecond has as many trees or kernels to ask."""
+IN_PYTHON = 30
+"""How many times as long these take without the C code."""
 
 
-class LinearPredictor:
+class CompiledPredictor:
     """A compiled text classifier; see predictor.Predictor. Safe to share between threads."""
 
     engine = "compiled"
@@ -177,7 +181,10 @@ class LinearPredictor:
         if self.own_functions:
             return 0
         most = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
-        return most // (1 + self.forest.trees // 2) if self.forest else most
+        if self._machine is None:
+            return most
+        micros = self._machine.micros * (1 if self.native else IN_PYTHON)
+        return min(most, int(1000 * SHORTEST_TEXT / max(micros, 1.0)))
 
     def _settle(self) -> Settle | None:
         """What answers ties where it is not the sum of weights that scikit-learn reckons. It is
