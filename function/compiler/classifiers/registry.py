@@ -8,7 +8,7 @@ from typing import Any
 
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, dummy, ensembles, linear, pairwise, trees
+from function.compiler.classifiers import bayes, boosters, dummy, ensembles, linear, pairwise, trees
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
@@ -28,6 +28,7 @@ READERS: Mapping[str, Read] = {
     **pairwise.READERS,
     **dummy.READERS,
     **trees.READERS,
+    **boosters.READERS,
 }
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
     "sklearn.multiclass.OneVsOneClassifier": pairwise.read_one_vs_one,
@@ -71,7 +72,8 @@ def _check_columns(found: FittedClassifier) -> None:
 
 def read_classifier(model: Any, given: Before) -> FittedClassifier:
     """Return what `model` computes. Raises NotCompilable naming what it cannot carry over."""
-    name = public_name(model) or ""
+    kind = type(model)
+    name = public_name(model) or f"{kind.__module__}.{kind.__qualname__}"
     if name in READERS:
         found = READERS[name](model)
     elif name in OVER_OTHERS:

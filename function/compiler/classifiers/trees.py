@@ -69,7 +69,7 @@ def read_gradient_boosting(model: Any) -> FittedClassifier:
     ]
     forest = FittedForest(trees, model.n_features_in_, starts)
     factor = 2.0 if model.loss == "exponential" else 1.0
-    return _boosted(model, forest, factor, zero_is_second=True)
+    return boosted(classes_of(model), forest, factor, zero_is_second=True)
 
 
 def read_hist_gradient_boosting(model: Any) -> FittedClassifier:
@@ -85,7 +85,7 @@ def read_hist_gradient_boosting(model: Any) -> FittedClassifier:
     ]
     starts = model._baseline_prediction.ravel().tolist()
     forest = FittedForest(trees, model.n_features_in_, starts, single=False)
-    return _boosted(model, forest, 1.0, zero_is_second=False)
+    return boosted(classes_of(model), forest, 1.0, zero_is_second=False)
 
 
 def read_ada_boost(model: Any, read: Read) -> FittedClassifier:
@@ -132,11 +132,12 @@ def _averaged(model: Any, classes: list[Any], trees: list[FittedTree]) -> Fitted
     return _of_trees(classes, forest, {"kind": "averaged", "total": float(len(trees))})
 
 
-def _boosted(
-    model: Any, forest: FittedForest, factor: float, *, zero_is_second: bool
+def boosted(
+    classes: list[Any], forest: FittedForest, factor: float, *, zero_is_second: bool
 ) -> FittedClassifier:
+    """Return trees whose sums are scores, as ensembles.build_boosted has them."""
     decision = {"kind": "boosted", "factor": factor, "zero_is_second": zero_is_second}
-    return _of_trees(classes_of(model), forest, decision)
+    return _of_trees(classes, forest, decision)
 
 
 def _of_trees(
