@@ -81,6 +81,7 @@ MACHINES: dict[str, Callable[[], Any]] = {
     "forest-balanced": lambda: RandomForestClassifier(
         5, max_depth=4, class_weight="balanced", criterion="entropy", random_state=0
     ),
+    "one-vs-rest-forest": lambda: OneVsRestClassifier(RandomForestClassifier(5, random_state=0)),
     "extra-trees": lambda: ExtraTreesClassifier(7, min_samples_leaf=2, random_state=0),
     "boosting": lambda: GradientBoostingClassifier(n_estimators=12, random_state=0),
     "boosting-from-zero": lambda: GradientBoostingClassifier(

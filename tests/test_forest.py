@@ -21,6 +21,8 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -34,6 +36,8 @@ from function.compiler.classifiers import trees
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.forests import pack_forest
 from function.compiler.verify import compare
+from function.model.sources import answers_of
+from function.originals.predictors import SklearnPredictor
 from tests.conftest import without_native
 from tests.fitted_models import LABELS, TEXTS, as_input, fitted_pipeline, original, texts_for
 from tests.forests import random_parts, random_values
@@ -239,3 +243,23 @@ def test_a_norm_behind_a_table_of_full_columns_is_left_to_scikit_learn(threshold
     else:
         with pytest.raises(NotCompilable, match="Normalizer of a full matrix"):
             translate(model)
+
+
+MARKS = np.array([[int(word in text.lower()) for word in ("good", "is", "not")] for text in TEXTS])
+SEVERAL: dict[str, Callable[[], Any]] = {
+    "tree": lambda: DecisionTreeClassifier(random_state=0),
+    "forest": lambda: RandomForestClassifier(6, random_state=0),
+    "one-vs-rest": lambda: OneVsRestClassifier(RandomForestClassifier(6, random_state=0)),
+    "multi-output": lambda: MultiOutputClassifier(RandomForestClassifier(6, random_state=0)),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_trees_of_several_labels_give_those_that_apply(kind: str, tmp_path: Path) -> None:
+    model = make_pipeline(TfidfVectorizer(), SEVERAL[kind]()).fit(TEXTS, MARKS)
+    expected = answers_of(SklearnPredictor(model, {}))
+    predictor, _ = compile_model(model, expected)
+    save(tmp_path / "model", predictor, {})
+    for served in (predictor, load(tmp_path / "model")[0]):
+        found = compare(served, expected, texts_for(2, 150))
+        assert served.multilabel and found.problem is None, found

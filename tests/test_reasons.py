@@ -42,6 +42,7 @@ def behind(classifier: Any, *steps: Any) -> Make:
     return lambda: fitted_pipeline(vectorizer, classifier)
 
 
+THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 REASONS: list[tuple[Make, str]] = [
     (
         behind(MLPClassifier((2,), max_iter=2, random_state=0)),
@@ -55,8 +56,8 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(OneVsRestClassifier(MLPClassifier((2,), max_iter=2, random_state=0))),
-        "OneVsRestClassifier over MLPClassifier; over linear classifiers and naive Bayes it is "
-        "compiled",
+        "OneVsRestClassifier over MLPClassifier; over linear classifiers, naive Bayes, trees and "
+        "forests it is compiled",
     ),
     (
         behind(VotingClassifier([("svc", SVC(kernel="linear"))])),
@@ -85,6 +86,10 @@ REASONS: list[tuple[Make, str]] = [
         behind(GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2)),
         "GradientBoostingClassifier with init=LogisticRegression; init=None and 'zero' are "
         "compiled",
+    ),
+    (
+        lambda: fitted_pipeline(classifier=DecisionTreeClassifier(), labels=THREE_MARKS),
+        "DecisionTreeClassifier has targets of other values than 0 and 1",
     ),
     (
         behind(DecisionTreeClassifier(), MaxAbsScaler()),

@@ -11,6 +11,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | calibrated | those of every member | CalibratedClassifierCV.predict_proba |
 | pairwise | one per two classes | SVC and NuSVC of a linear kernel, OneVsOneClassifier |
 | bayes_apart | two per label | OneVsRestClassifier, MultiOutputClassifier over naive Bayes |
+| averaged_apart | two per label | the same over trees, and trees of several labels |
 | fixed | any | DummyClassifier |
 | members | those of every member | VotingClassifier, BaggingClassifier |
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
@@ -89,10 +90,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         return _several_labels(names, None if spec["link"] is None else _LINKS[spec["link"]])
     if kind == "constant":
         return lambda scores, margin: Prediction(names[0], 1.0, (1.0,))
-    if kind == "bayes_apart":
-        from function.compiled.bayes_apart import build_bayes_apart
+    if kind in ("bayes_apart", "averaged_apart"):
+        from function.compiled.apart import build_apart
 
-        return build_bayes_apart(spec, names, scores)
+        return build_apart(spec, names, scores)
     if kind == "fixed":
         return _fixed(names, spec["best"], spec["shares"])
     from function.compiled.ensembles import BUILDERS
@@ -110,7 +111,7 @@ def is_multilabel(spec: DecisionSpec) -> bool:
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
 
 
-_ANY = ("bayes_apart", "constant", "fixed", "calibrated", "members", "threshold")
+_ANY = ("averaged_apart", "bayes_apart", "constant", "fixed", "calibrated", "members", "threshold")
 """Of any number of scores, as far as is known here."""
 
 

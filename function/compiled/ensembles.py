@@ -22,7 +22,7 @@ Decide = Callable[[Sequence[float], float], Prediction | None]
 def build_averaged(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
     """Return the decision `{"total"}` of a score per class: the sum of as many trees' shares.
     Raises ValueError and KeyError as build_decision."""
-    total = _positive(spec, "total")
+    total = positive(spec, "total")
 
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
         # In a file that was made by hand, leaves may hold anything.
@@ -37,7 +37,7 @@ def build_boosted(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
     """Return the decision `{"factor", "zero_is_second"}`: the softmax of a score per class or, of
     two classes, the logistic of so many times the second's score, which has it from zero on or
     above zero. Raises ValueError and KeyError as build_decision."""
-    factor, zero_is_second = _positive(spec, "factor"), spec["zero_is_second"]
+    factor, zero_is_second = positive(spec, "factor"), spec["zero_is_second"]
     if type(zero_is_second) is not bool:
         raise ValueError(f"zero_is_second: {zero_is_second!r}")
 
@@ -64,7 +64,7 @@ def build_voted(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
     """Return the decision `{"total"}` of a score per class: the trees' weights, less a share of
     those that are for another, whose sum is `total`. Raises ValueError and KeyError as
     build_decision."""
-    total, others = _positive(spec, "total"), len(names) - 1
+    total, others = positive(spec, "total"), len(names) - 1
 
     def decide_binary(scores: Sequence[float], margin: float) -> Prediction | None:
         first, second = [score / total for score in scores]
@@ -85,7 +85,8 @@ def build_voted(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
     return decide_binary if others == 1 else decide
 
 
-def _positive(spec: Mapping[str, Any], name: str) -> float:
+def positive(spec: Mapping[str, Any], name: str) -> float:
+    """Return a total or a factor; ValueError for one that cannot be divided by, and KeyError."""
     number = spec[name]
     if not is_number(number) or not 1e-9 <= number <= 1e9:
         raise ValueError(f"{name}: {number!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from function.compiler.classifiers import bayes, linear
+from function.compiler.classifiers import bayes, linear, trees
 from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
@@ -15,8 +15,8 @@ def read_one_vs_rest(model: Any, read: Read) -> FittedClassifier:
     if getattr(model, "label_binarizer_", None) is None:
         raise NotCompilable(f"{describe(model)} is not fitted")
     found = _read_side_by_side(model, classes_of(model), read)
-    if found.decision["kind"] == "naive_bayes":
-        return _bayes_apart(found, by="probability", multilabel=model.multilabel_)
+    if found.decision["kind"] in _APART:
+        return _apart(found, by="probability", multilabel=model.multilabel_)
     if model.multilabel_:
         found.decision = _each_alone(found.decision)
     elif found.decision["kind"] == "one_vs_rest":
@@ -33,14 +33,18 @@ def read_multi_output(model: Any, read: Read) -> FittedClassifier:
     if any(list(part.classes_) != [0, 1] for part in model.estimators_):
         raise NotCompilable(f"{describe(model)} has targets of other values than 0 and 1")
     found = _read_side_by_side(model, [*range(len(model.estimators_))], read)
-    if found.decision["kind"] == "naive_bayes":
-        return _bayes_apart(found, by="likelihood", multilabel=True)
+    if found.decision["kind"] in _APART:
+        return _apart(found, by="likelihood", multilabel=True)
     found.decision = _each_alone(found.decision)
     return found
 
 
-def _bayes_apart(found: FittedClassifier, *, by: str, multilabel: bool) -> FittedClassifier:
-    found.decision = {"kind": "bayes_apart", "by": by, "multilabel": bool(multilabel)}
+_APART = {"naive_bayes": "bayes_apart", "averaged": "averaged_apart"}
+
+
+def _apart(found: FittedClassifier, *, by: str, multilabel: bool) -> FittedClassifier:
+    kind, more = _APART[found.decision["kind"]], {**found.decision, "by": by}
+    found.decision = {**more, "kind": kind, "multilabel": bool(multilabel)}
     return found
 
 
@@ -65,6 +69,6 @@ def _read_side_by_side(model: Any, classes: list[Any], read: Read) -> FittedClas
 
 def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
     last = flatten(part)[-1]
-    if public_name(last) not in {*linear.READERS, *bayes.READERS}:
-        raise over(model, last, "linear classifiers and naive Bayes")
+    if public_name(last) not in {*linear.READERS, *bayes.READERS, *trees.AVERAGED}:
+        raise over(model, last, "linear classifiers, naive Bayes, trees and forests")
     return read(part)

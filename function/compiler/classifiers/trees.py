@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,15 +19,14 @@ def read_tree(model: Any) -> FittedClassifier:
     """Read a single tree."""
     if not hasattr(model, "tree_"):
         raise NotCompilable(f"{describe(model)} is not fitted")
-    return _averaged(model, classes_of(model), [_read(model.tree_)])
+    return _averaged_or_several(model, [model])
 
 
 def read_forest(model: Any) -> FittedClassifier:
     """Read a RandomForestClassifier or an ExtraTreesClassifier."""
     if not hasattr(model, "estimators_"):
         raise NotCompilable(f"{describe(model)} is not fitted")
-    classes = classes_of(model)
-    return _averaged(model, classes, [_read(part.tree_) for part in model.estimators_])
+    return _averaged_or_several(model, model.estimators_)
 
 
 def read_bagged(model: Any) -> FittedClassifier:
@@ -125,6 +124,19 @@ def _by_share(rows: Any) -> Any:
     return (classes - 1) * (logs - logs.sum(axis=1, keepdims=True) / classes)
 
 
+def _averaged_or_several(model: Any, parts: Sequence[Any]) -> FittedClassifier:
+    """The mean of trees of one label, or of several labels, each of which is there or not."""
+    if model.n_outputs_ == 1:
+        return _averaged(model, classes_of(model), [_read(part.tree_) for part in parts])
+    if any(classes.tolist() != [0, 1] for classes in model.classes_):
+        raise NotCompilable(f"{describe(model)} has targets of other values than 0 and 1")
+    labels = [*range(model.n_outputs_)]
+    trees = [_read(part.tree_, outputs=len(labels)) for part in parts]
+    forest = FittedForest(trees, model.n_features_in_, [0.0] * 2 * len(labels))
+    more = {"by": "likelihood", "multilabel": True, "total": float(len(trees))}
+    return _of_trees(labels, forest, {"kind": "averaged_apart", **more})
+
+
 def _averaged(model: Any, classes: list[Any], trees: list[FittedTree]) -> FittedClassifier:
     if len(classes) == 1:
         return _of_one_class(classes)
@@ -153,9 +165,11 @@ def _of_one_class(classes: list[Any]) -> FittedClassifier:
     return FittedClassifier(classes, [], [0.0], {"kind": "constant"})
 
 
-def _read(tree: Any, leaves: Callable[[Any], Any] | None = None, first: int = 0) -> FittedTree:
+def _read(
+    tree: Any, leaves: Callable[[Any], Any] | None = None, first: int = 0, outputs: int = 1
+) -> FittedTree:
     """Read a sklearn.tree._tree.Tree; `leaves` makes of its rows what a text gets there."""
-    rows = tree.value[:, 0, :]
+    rows = tree.value[:, :outputs, :].reshape(len(tree.value), -1)
     return FittedTree(
         features=tree.feature,
         thresholds=tree.threshold,
@@ -180,10 +194,13 @@ def _read_predictor(nodes: Any, first: int) -> FittedTree:
 
 
 ENSEMBLE = "sklearn.ensemble."
-READERS = {
+AVERAGED: Mapping[str, Read] = {
     **dict.fromkeys(TREES, read_tree),
     ENSEMBLE + "RandomForestClassifier": read_forest,
     ENSEMBLE + "ExtraTreesClassifier": read_forest,
+}
+READERS: Mapping[str, Read] = {
+    **AVERAGED,
     ENSEMBLE + "GradientBoostingClassifier": read_gradient_boosting,
     ENSEMBLE + "HistGradientBoostingClassifier": read_hist_gradient_boosting,
 }
