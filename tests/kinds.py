@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -82,6 +83,12 @@ MACHINES: dict[str, Callable[[], Any]] = {
         5, max_depth=4, class_weight="balanced", criterion="entropy", random_state=0
     ),
     "one-vs-rest-forest": lambda: OneVsRestClassifier(RandomForestClassifier(5, random_state=0)),
+    "calibrated-forest": lambda: CalibratedClassifierCV(
+        RandomForestClassifier(5, random_state=0), cv=3
+    ),
+    "calibrated-boosting": lambda: CalibratedClassifierCV(
+        GradientBoostingClassifier(n_estimators=3, random_state=0), method="isotonic", cv=3
+    ),
     "extra-trees": lambda: ExtraTreesClassifier(7, min_samples_leaf=2, random_state=0),
     "boosting": lambda: GradientBoostingClassifier(n_estimators=12, random_state=0),
     "boosting-from-zero": lambda: GradientBoostingClassifier(

@@ -229,6 +229,7 @@ DAMAGED = [
     Case("svc-poly", "count", 2),
     Case("forest", "tfidf", 3),
     Case("boosting", "count", 2),
+    Case("calibrated-forest", "count", 3),
     Case("one-vs-rest-forest", "tfidf", 3),
     Case("voting-trees", "union-selected", 3),
     Case("ada-boost", "count", 3),

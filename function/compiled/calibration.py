@@ -1,4 +1,4 @@
-"""Calibrated probabilities: sklearn.calibration.CalibratedClassifierCV over linear members.
+"""Calibrated probabilities: sklearn.calibration.CalibratedClassifierCV.
 
 Each member has its own slice of the scores and one calibrator per class, or a single one for the
 second of two classes. The members' probabilities are averaged, in their order.
@@ -22,9 +22,10 @@ def build_calibrated(
 ) -> Probabilities:
     """Return the mean of the members' calibrated probabilities, of so many scores.
 
-    A member is `{"columns": [start, stop], "response": "decision" | "naive_bayes",
-    "calibrators": [...]}`; a calibrator `{"kind": "sigmoid", "a", "b"}` or
-    `{"kind": "isotonic", "x": [...], "y": [...]}`. Raises ValueError for what is none of these.
+    A member is `{"columns": [start, stop], "response": "decision" | "naive_bayes" | "averaged",
+    "calibrators": [...]}`, of trees with their number, `total`; a calibrator
+    `{"kind": "sigmoid", "a", "b"}` or `{"kind": "isotonic", "x": [...], "y": [...]}`. Raises
+    ValueError for what is none of these, and KeyError.
     """
     built = [_build_member(member, classes, scores) for member in members]
     if not built:
@@ -43,17 +44,17 @@ def build_calibrated(
 def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Probabilities:
     start, stop = member["columns"]
     calibrators = [build_calibrator(calibrator) for calibrator in member["calibrators"]]
-    naive_bayes = {"naive_bayes": True, "decision": False}[member["response"]]
+    share = _share(member)
     wanted = 1 if classes == 2 else classes
-    taken = classes if naive_bayes else wanted
+    taken = wanted if share is None else classes
     if not 0 <= start < stop <= scores or stop - start != taken or len(calibrators) != wanted:
         raise ValueError(f"a member of {len(calibrators)} calibrators and scores {start}:{stop}")
 
     def respond(scores: Sequence[float]) -> Sequence[float]:
         own = scores[start:stop]
-        if not naive_bayes:
+        if share is None:
             return own
-        own = joint_to_probabilities(own)
+        own = share(own)
         return own[1:] if classes == 2 else own
 
     def binary(scores: Sequence[float]) -> Sequence[float]:
@@ -69,6 +70,17 @@ def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Proba
         return [share / total for share in shares]
 
     return binary if classes == 2 else one_vs_rest
+
+
+def _share(member: Mapping[str, Any]) -> Probabilities | None:
+    """What makes probabilities of a member's scores, where it is these that are calibrated."""
+    response = member["response"]
+    if response == "averaged":
+        from function.compiled.ensembles import positive
+
+        total = positive(member, "total")
+        return lambda scores: [score / total for score in scores]
+    return {"naive_bayes": joint_to_probabilities, "decision": None}[response]
 
 
 def build_calibrator(spec: Mapping[str, Any]) -> Calibrate:

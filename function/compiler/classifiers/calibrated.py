@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from function.compiler.classifiers import bayes, linear
+from function.compiler.classifiers import bayes, linear, trees
 from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
-KNOWN_INSIDE = {*linear.READERS, *bayes.READERS} - {bayes.BAYES + "BernoulliNB"}
+KNOWN_INSIDE = {*linear.READERS, *bayes.READERS, *trees.READERS} - {bayes.BAYES + "BernoulliNB"}
 
 
 def read_calibrated(model: Any, read: Read) -> FittedClassifier:
@@ -30,7 +30,7 @@ def read_calibrated(model: Any, read: Read) -> FittedClassifier:
         found.decision["members"].append(
             {
                 "columns": [start, len(found.weights)],
-                "response": "naive_bayes" if base.decision["kind"] == "naive_bayes" else "decision",
+                **_response(base.decision),
                 "calibrators": [_read_calibrator(part) for part in member.calibrators],
             }
         )
@@ -39,13 +39,19 @@ def read_calibrated(model: Any, read: Read) -> FittedClassifier:
     return found
 
 
+def _response(decision: Mapping[str, Any]) -> dict[str, Any]:
+    if decision["kind"] == "averaged":
+        return {"response": "averaged", "total": decision["total"]}
+    return {"response": "naive_bayes" if decision["kind"] == "naive_bayes" else "decision"}
+
+
 def _read_base(member_of: Any, member: Any, classes: Sequence[Any], read: Read) -> FittedClassifier:
     estimator = member.estimator
     if public_name(estimator) == "sklearn.frozen.FrozenEstimator":
         estimator = estimator.estimator
     last = flatten(estimator)[-1]
     if public_name(last) not in KNOWN_INSIDE:
-        raise over(member_of, last, "linear classifiers, MultinomialNB and ComplementNB")
+        raise over(member_of, last, "linear classifiers, MultinomialNB, ComplementNB and trees")
     base = read(estimator)
     if base.classes != list(classes):
         raise NotCompilable("CalibratedClassifierCV with a member that saw only some classes")
