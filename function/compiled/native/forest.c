@@ -190,16 +190,6 @@ static PyMethodDef methods[] = {
 
 int add_forest(PyObject *module)
 {
-    PyType_Slot slots[] = {
-        {Py_tp_new, (void *)Forest_new},
-        {Py_tp_dealloc, (void *)dealloc},
-        {Py_tp_methods, methods},
-        {0, NULL},
-    };
-    PyType_Spec spec = {"function.compiled._native.Forest", sizeof(Forest), 0, Py_TPFLAGS_DEFAULT,
-                        slots};
-    PyObject *type = PyType_FromSpec(&spec);
-    int added = type != NULL && PyModule_AddObjectRef(module, "Forest", type) == 0;
-    Py_XDECREF(type);
-    return added;
+    return add_type(module, "function.compiled._native.Forest", sizeof(Forest), Forest_new,
+                    (destructor)dealloc, methods);
 }

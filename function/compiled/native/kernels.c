@@ -245,16 +245,6 @@ static PyMethodDef methods[] = {
 
 int add_kernels(PyObject *module)
 {
-    PyType_Slot slots[] = {
-        {Py_tp_new, (void *)Kernels_new},
-        {Py_tp_dealloc, (void *)dealloc},
-        {Py_tp_methods, methods},
-        {0, NULL},
-    };
-    PyType_Spec spec = {"function.compiled._native.Kernels", sizeof(Kernels), 0, Py_TPFLAGS_DEFAULT,
-                        slots};
-    PyObject *type = PyType_FromSpec(&spec);
-    int added = type != NULL && PyModule_AddObjectRef(module, "Kernels", type) == 0;
-    Py_XDECREF(type);
-    return added;
+    return add_type(module, "function.compiled._native.Kernels", sizeof(Kernels), Kernels_new,
+                    (destructor)dealloc, methods);
 }

@@ -19,6 +19,22 @@ static PyObject *largest(PyObject *module, PyObject *doubles)
     return PyFloat_FromDouble(found);
 }
 
+int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,
+             PyMethodDef *methods)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_new, (void *)make},
+        {Py_tp_dealloc, (void *)end},
+        {Py_tp_methods, methods},
+        {0, NULL},
+    };
+    PyType_Spec spec = {name, (int)size, 0, Py_TPFLAGS_DEFAULT, slots};
+    PyObject *type = PyType_FromSpec(&spec);
+    int added = type != NULL && PyModule_AddObjectRef(module, strrchr(name, '.') + 1, type) == 0;
+    Py_XDECREF(type);
+    return added;
+}
+
 static PyMethodDef functions[] = {
     {"decide", decide, METH_VARARGS, NULL},
     {"largest", largest, METH_O, NULL},

@@ -202,7 +202,9 @@ typedef struct {
     double value;
 } Value;
 
-/* What each file adds to the module; false with an error set. */
+/* module.c: add a type; false with an error set, as what each file adds by it. */
+int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,
+             PyMethodDef *methods);
 int add_forest(PyObject *module);
 int add_kernels(PyObject *module);
 int add_pairs(PyObject *module);

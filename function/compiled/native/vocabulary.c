@@ -211,15 +211,5 @@ static PyMethodDef methods[] = {
 
 int add_vocabulary(PyObject *module, const char *name, newfunc make)
 {
-    PyType_Slot slots[] = {
-        {Py_tp_new, (void *)make},
-        {Py_tp_dealloc, (void *)dealloc},
-        {Py_tp_methods, methods},
-        {0, NULL},
-    };
-    PyType_Spec spec = {name, sizeof(Vocabulary), 0, Py_TPFLAGS_DEFAULT, slots};
-    PyObject *type = PyType_FromSpec(&spec);
-    int added = type != NULL && PyModule_AddObjectRef(module, strrchr(name, '.') + 1, type) == 0;
-    Py_XDECREF(type);
-    return added;
+    return add_type(module, name, sizeof(Vocabulary), make, (destructor)dealloc, methods);
 }
