@@ -227,7 +227,7 @@ def test_a_promotion_to_a_pickle_is_refused_where_models_are_to_be_data(
     assert told["reason"].startswith("MODEL_FORMATS=skops forbids")
     assert served(server) == "1"
     function.publish(f"models:/{NAME}/{version}")  # which is data
-    assert server.request("/models/refresh", {}).json["outcome"] in ("replaced", "under way")
+    server.request("/models/refresh", {})  # unless it has seen it by itself
     assert wait_until(lambda: served(server) == version, 20)
 
 
