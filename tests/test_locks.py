@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 
 from supply.extras import strangers
 from supply.locks import EVERYTHING, IMAGES, WHEEL, Pin, canonical, pins
+from tests.benchmarks.envs import locked
 from tests.conftest import ROOT
 
 LOCKS = sorted({EVERYTHING, *IMAGES.values(), WHEEL})
@@ -131,3 +132,9 @@ def test_the_locked_file_itself_is_taken(tmp_path: Path) -> None:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert strangers([wheel], [Pin("some-thing", "1.0", "", frozenset({digest}))]) == []
     assert strangers([wheel], [Pin("some-thing", "1.0", "", frozenset({"00"}))]) == [wheel.name]
+
+
+def test_benchmarks_install_what_is_locked() -> None:
+    found = {Requirement(line).name: Requirement(line) for line in locked()}
+    assert {pin.name for pin in pins()} == found.keys()
+    assert all(requirement.specifier for requirement in found.values())

@@ -26,7 +26,7 @@ Kind = Literal["server", "by hand", "floor", "ours"]
 Beside = Callable[[Site, Path], AbstractContextManager[dict[str, str]]]
 
 # What users install; this interpreter has pytest too, which skops imports where it can.
-OWN = locked(REPOSITORY / "requirements.txt")
+OWN = locked()
 # What the images without MLflow have.
 SLIM = tuple(
     version_here(package, otherwise)

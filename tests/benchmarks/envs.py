@@ -10,6 +10,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from supply import locks
 from tests.benchmarks import progress
 
 _READY = "ready.json"
@@ -25,10 +26,12 @@ def version_here(package: str, otherwise: str) -> str:
         return f"{package}=={otherwise}"
 
 
-def locked(file: Path) -> tuple[str, ...]:
-    """The requirements of a lock file, without its comments."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
-    return tuple(line for line in lines if line and not line.startswith("#"))
+def locked() -> tuple[str, ...]:
+    """The requirements of this project's lock, without their hashes."""
+    return tuple(
+        f"{pin.name}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
+        for pin in locks.pins()
+    )
 
 
 def python_of(
