@@ -1,5 +1,7 @@
 """This project's own server alone: the constant of bare_granian.py, the request's body read."""
 
+from types import SimpleNamespace
+
 from bare_granian import BODY
 
 from function.http.messages import Response
@@ -12,19 +14,22 @@ _ANSWER = Response(
 
 
 class Constant:
-    """As much of function.http.application.Application as the server asks for in a request."""
+    """As much of function.http.application.Application as the server asks for in a request that it
+    answers at once."""
+
+    service = SimpleNamespace(models=SimpleNamespace(model=None))
+
+    def streams(self, request):
+        return False
 
     def takes_time(self, request):
-        return True
+        return False
 
     def __call__(self, request):
         return _ANSWER
 
     def patiently(self, request):
         return _ANSWER
-
-    def is_quick(self, request):
-        return True
 
 
 if __name__ == "__main__":
