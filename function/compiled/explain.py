@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from function.compiled.faithful import Feature, add_up
+from function.compiled.faithful import Feature, Line, add_up
 from function.compiled.functions import build_own_analyzer
 from function.compiled.links import Mix, link, mixed, mixes
 from function.compiled.spans import build_finder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from function.compiled.hashed import HashedVocabulary
 
 MACHINES = "trees and kernels weigh several terms together"
-Features = Callable[[str], tuple[Iterable[int], Sequence[Feature]]]
+Features = Callable[[str], Line]
 """As faithful.build_features has it."""
 
 

@@ -16,11 +16,13 @@ from function.compiled.vectorizer import Vectorizer, Vocabulary, table_layout
 
 Feature = tuple[float, tuple[float, ...]]
 """A term's value, beside its row of the table."""
+Line = tuple[Iterable[int], list[Feature]]
+"""A text's line of the document-term matrix: the columns of its known terms, and each one's."""
 
 
 def build_features(
     vectorizer: Vectorizer, scores: int, binarize: float | None = None
-) -> Callable[[str], tuple[Iterable[int], list[Feature]]]:
+) -> Callable[[str], Line]:
     """Return the function from a text to its line of the document-term matrix: the columns of its
     known terms, ascending, and the value of each beside its row. With `binarize` the values are 1.0
     where they are above it, else 0.0."""
@@ -30,7 +32,7 @@ def build_features(
         vectorizer.scale,
     )
 
-    def features(text: str) -> tuple[Iterable[int], list[Feature]]:
+    def features(text: str) -> Line:
         counts = count_in(text)
         rows = [*map(row_of, counts)]
         values = [

@@ -75,9 +75,7 @@ class Forest:
         """Return what a text's columns and their values come to."""
         if self.native is None:
             return self._walk(dict(values))
-        totals = bytearray(8 * len(self.starts))
-        self.native.add_up([b"".join([native.VALUE.pack(*pair) for pair in values])], totals)
-        return array("d", totals).tolist()
+        return native.add_values(self.native, values, len(self.starts))
 
     def _walk(self, found: dict[int, float]) -> list[float]:
         if self.single:
@@ -108,7 +106,7 @@ class Forest:
 
     def _check(self) -> None:
         """As native/forest.c has it."""
-        if any(len(self.parts[name]) % size for name, size in (("trees", 12), ("nodes", 16))):
+        if len(self.parts["trees"]) % TREE.size or len(self.parts["nodes"]) % NODE.size:
             raise ValueError("a tree or a node that is cut short")
         thresholds, features, others = self._nodes
         roots = [*(root for root, _, _ in self._trees), len(features)]

@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import exp, tanh
+from operator import add
 from typing import Literal, NamedTuple
 
 from function.compiled import native, support
@@ -65,8 +66,7 @@ class KernelVectors(SupportVectors):
         self.parts = {name: parts[name] for name in PARTS}
         self.kernel = kernel
         self.check(columns)
-        self._ignored = frozenset(array("I", parts["ignored"]))
-        if max(self._ignored, default=0) >= columns:
+        if max(array("I", parts["ignored"]), default=0) >= columns:
             raise ValueError(f"support vectors without a column that is none of {columns}")
         self.native = None
         if native._native is not None:
@@ -96,9 +96,8 @@ class KernelVectors(SupportVectors):
     def quick_scores(self, features: Values, intercepts: Sequence[float]) -> list[float]:
         """The same, rounded in another way."""
         if self.native is not None:
-            totals = bytearray(8 * len(intercepts))
-            self.native.add_up([b"".join([native.VALUE.pack(*pair) for pair in features])], totals)
-            return [a + b for a, b in zip(array("d", totals), intercepts, strict=True)]
+            sums = native.add_values(self.native, features, len(intercepts))
+            return [*map(add, sums, intercepts)]
         if self.kernel.kind != "rbf":
             return self.scores(features, intercepts)
         found = self._counted(features)
@@ -119,8 +118,12 @@ class KernelVectors(SupportVectors):
         return self.kernel.at(distance)
 
     @cached_property
+    def _ignored(self) -> frozenset[int]:
+        return frozenset(array("I", self.parts["ignored"]))
+
+    @cached_property
     def _by_vector(self) -> list[dict[int, float]]:
-        """Each vector's numbers, by column. Made at the first tie."""
+        """Each vector's numbers, by column. In C they are wanted at the first tie."""
         columns, values = array("I", self.parts["columns"]), array("d", self.parts["values"])
         found, start = [], 0
         for length in array("I", self.parts["lengths"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Iterable
 from math import inf, isfinite
 from struct import Struct
 
@@ -23,6 +24,15 @@ except ImportError:
     _native = None  # type: ignore[assignment]
 if getattr(_native, "VERSION", None) != VERSION:
     _native = None  # type: ignore[assignment]
+
+
+def add_values(
+    machine: _native.Forest | _native.Kernels, values: Iterable[tuple[int, float]], scores: int
+) -> list[float]:
+    """Return the scores that it gives one text, of its columns, ascending, and their values."""
+    totals = bytearray(8 * scores)
+    machine.add_up([b"".join([VALUE.pack(*pair) for pair in values])], totals)
+    return array("d", totals).tolist()
 
 
 def largest_of(doubles: bytes) -> float:

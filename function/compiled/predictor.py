@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from function.compiled.answers import Answers, Machine, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
-from function.compiled.faithful import add_up, build_features
+from function.compiled.faithful import Line, add_up, build_features
 from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
@@ -158,21 +158,24 @@ class CompiledPredictor:
 
     def _scores(self, given: Sequence[str]) -> list[float]:
         """The faithful scores of one text, as each vectorizer gets it."""
+        lines = self._lines(given)
         if self.support is not None:
-            return self.support.scores(self._values(given), self.intercepts)
-        trees = None if self.forest is None else self.forest.scores(self._values(given))
-        if trees is not None and not self.weights:
-            return [*map(add, self.intercepts, trees)]
-        parts = zip(self._features, given, strict=True)
-        found = [pair for features, text in parts for pair in features(text)[1]]
-        scores = add_up(found, self.intercepts)
-        return scores if trees is None else [*map(add, scores, trees)]
+            return self.support.scores(self._values(lines), self.intercepts)
+        scores = [*self.intercepts]
+        if self.weights:
+            scores = add_up([pair for _, line in lines for pair in line], self.intercepts)
+        if self.forest is not None:
+            scores = [*map(add, scores, self.forest.scores(self._values(lines)))]
+        return scores
 
-    def _values(self, given: Sequence[str]) -> Iterator[tuple[int, float]]:
+    def _lines(self, given: Sequence[str]) -> list[Line]:
+        """One text's line of each vectorizer's matrix."""
+        return [features(text) for features, text in zip(self._features, given, strict=True)]
+
+    def _values(self, lines: Sequence[Line]) -> Iterator[tuple[int, float]]:
         """Yield one text's columns, ascending over all vectorizers, and their values."""
         start = 0
-        for part, features, text in zip(self.vectorizers, self._features, given, strict=True):
-            columns, found = features(text)
+        for part, (columns, found) in zip(self.vectorizers, lines, strict=True):
             for column, (value, _) in zip(columns, found, strict=True):
                 yield start + column, value
             start += part.width
@@ -220,7 +223,7 @@ class CompiledPredictor:
     def _build_score(self) -> Callable[[Given], list[Scores | None]]:
         if (kernels := self.kernels) is not None:
             return lambda given: [
-                kernels.quick_scores(self._values(texts), self.intercepts)
+                kernels.quick_scores(self._values(self._lines(texts)), self.intercepts)
                 for texts in zip(*given, strict=True)
             ]
         if not all(map(_is_quick, self.vectorizers)):

@@ -143,34 +143,19 @@ static int lay_out(Forest *self, const byte *line, size_t count, int is_set)
     return 1;
 }
 
-static int add_text(Forest *self, PyObject *line, double *totals)
+static int add_line(void *forest, const byte *line, size_t count, double *scores)
 {
-    Py_ssize_t size = PyBytes_Size(line);
-    if (size < 0) return 0;
-    const byte *bytes = (const byte *)PyBytes_AsString(line);
-    size_t count = (size_t)size / sizeof(Value);
-    int is_sound = lay_out(self, bytes, count, 1);
+    Forest *self = forest;
+    int is_sound = lay_out(self, line, count, 1);
     if (is_sound) walk(self);
-    lay_out(self, bytes, count, 0);
-    for (size_t at = 0; is_sound && at < self->scores; at++) totals[at] += self->sums[at];
-    if (!is_sound) PyErr_SetString(PyExc_ValueError, "a value of a column that there is not");
+    lay_out(self, line, count, 0);
+    for (size_t at = 0; is_sound && at < self->scores; at++) scores[at] += self->sums[at];
     return is_sound;
 }
 
-/* Add what each text comes to, whose values are a line of `lines`, to its scores in `totals`. */
 static PyObject *add_up(Forest *self, PyObject *arguments)
 {
-    PyObject *lines, *totals;
-    if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &lines, &PyByteArray_Type, &totals))
-        return NULL;
-    size_t texts = (size_t)PyList_Size(lines), size = (size_t)PyByteArray_Size(totals);
-    if (size / sizeof(double) / self->scores < texts)
-        return PyErr_Format(PyExc_ValueError, "no room for the scores of %zu texts", texts);
-    double *scores = (double *)(void *)PyByteArray_AsString(totals);
-    for (size_t at = 0; at < texts; at++)
-        if (!add_text(self, PyList_GetItem(lines, (Py_ssize_t)at), scores + at * self->scores))
-            return NULL;
-    return Py_NewRef(Py_None);
+    return add_lines(self, arguments, self->scores, add_line);
 }
 
 static void dealloc(Forest *self)

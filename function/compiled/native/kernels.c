@@ -158,7 +158,7 @@ static double kernel_of(const Kernels *self, double square, size_t vector)
     return fabs(found) <= LARGEST_KERNEL ? found : 0.0;
 }
 
-/* Set each vector's product to its kernel; false with an error set. */
+/* Set each vector's product to its kernel; false for a column that there is not. */
 static int multiply(Kernels *self, const byte *line, size_t count)
 {
     double square = 0.0;
@@ -166,10 +166,7 @@ static int multiply(Kernels *self, const byte *line, size_t count)
     for (size_t at = 0; at < count; at++) {
         Value own;
         memcpy(&own, line + at * sizeof own, sizeof own);
-        if (own.column >= self->columns) {
-            PyErr_SetString(PyExc_ValueError, "a value of a column that there is not");
-            return 0;
-        }
+        if (own.column >= self->columns) return 0;
         if (self->is_ignored[own.column]) continue;
         square += own.value * own.value;
         for (size_t to = self->starts[own.column]; to < self->starts[own.column + 1]; to++)
@@ -202,25 +199,17 @@ static void add_pairs_up(const Kernels *self, double *totals)
     }
 }
 
-/* Add each text's scores, whose values are a line of `lines`, to `totals`. */
+static int add_line(void *kernels, const byte *line, size_t count, double *scores)
+{
+    Kernels *self = kernels;
+    int is_sound = multiply(self, line, count);
+    if (is_sound) add_pairs_up(self, scores);
+    return is_sound;
+}
+
 static PyObject *add_up(Kernels *self, PyObject *arguments)
 {
-    PyObject *lines, *totals;
-    if (!PyArg_ParseTuple(arguments, "O!O!", &PyList_Type, &lines, &PyByteArray_Type, &totals))
-        return NULL;
-    size_t texts = (size_t)PyList_Size(lines), size = (size_t)PyByteArray_Size(totals);
-    if (size / sizeof(double) / self->scores < texts)
-        return PyErr_Format(PyExc_ValueError, "no room for the scores of %zu texts", texts);
-    double *scores = (double *)(void *)PyByteArray_AsString(totals);
-    for (size_t at = 0; at < texts; at++) {
-        PyObject *line = PyList_GetItem(lines, (Py_ssize_t)at);
-        Py_ssize_t length = PyBytes_Size(line);
-        if (length < 0) return NULL;
-        const byte *bytes = (const byte *)PyBytes_AsString(line);
-        if (!multiply(self, bytes, (size_t)length / sizeof(Value))) return NULL;
-        add_pairs_up(self, scores + at * self->scores);
-    }
-    return Py_NewRef(Py_None);
+    return add_lines(self, arguments, self->scores, add_line);
 }
 
 static void dealloc(Kernels *self)

@@ -8,6 +8,7 @@
     terms.c       Terms: any other terms, and the n-grams of a text
     vocabulary.c  what both are in Python
     scores.c      what a text's terms add up to, in scikit-learn's order and to the same bits
+    values.c      texts that come as their values
     forest.c      what a text comes to in decision trees
     kernels.c     what it comes to beside support vectors
     decision.c    scores to probabilities
@@ -201,6 +202,12 @@ typedef struct {
     uint64_t column;
     double value;
 } Value;
+
+/* What makes so many values of one text its scores; false for a column that there is not. */
+typedef int (*AddLine)(void *self, const byte *line, size_t count, double *scores);
+
+/* values.c: add_up(lines, totals) of Forest and Kernels, of so many scores. */
+PyObject *add_lines(void *self, PyObject *arguments, size_t scores, AddLine add);
 
 /* module.c: add a type; false with an error set, as what each file adds by it. */
 int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,

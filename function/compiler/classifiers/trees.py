@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
+from function.compiler.fitted import fitted
 from function.compiler.forests import FittedForest, FittedTree
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
@@ -17,16 +18,13 @@ TREES = frozenset(
 
 def read_tree(model: Any) -> FittedClassifier:
     """Read a single tree."""
-    if not hasattr(model, "tree_"):
-        raise NotCompilable(f"{describe(model)} is not fitted")
+    fitted(model, "tree_")
     return _averaged_or_several(model, [model])
 
 
 def read_forest(model: Any) -> FittedClassifier:
     """Read a RandomForestClassifier or an ExtraTreesClassifier."""
-    if not hasattr(model, "estimators_"):
-        raise NotCompilable(f"{describe(model)} is not fitted")
-    return _averaged_or_several(model, model.estimators_)
+    return _averaged_or_several(model, fitted(model, "estimators_"))
 
 
 def read_bagged(model: Any) -> FittedClassifier:
@@ -50,8 +48,7 @@ def read_bagged(model: Any) -> FittedClassifier:
 
 def read_gradient_boosting(model: Any) -> FittedClassifier:
     """Read a GradientBoostingClassifier that begins with the classes' shares, or with nothing."""
-    if not hasattr(model, "estimators_"):
-        raise NotCompilable(f"{describe(model)} is not fitted")
+    stages = fitted(model, "estimators_")
     import numpy as np
 
     init, rate = model.init_, model.learning_rate
@@ -63,7 +60,7 @@ def read_gradient_boosting(model: Any) -> FittedClassifier:
     starts = model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0].tolist()
     trees = [
         _read(part.tree_, lambda rows: rate * rows, first)
-        for stage in model.estimators_.tolist()
+        for stage in stages.tolist()
         for first, part in enumerate(stage)
     ]
     forest = FittedForest(trees, model.n_features_in_, starts)
@@ -73,14 +70,11 @@ def read_gradient_boosting(model: Any) -> FittedClassifier:
 
 def read_hist_gradient_boosting(model: Any) -> FittedClassifier:
     """Read a HistGradientBoostingClassifier of numbers, which it compares as they are."""
-    if not hasattr(model, "_predictors"):
-        raise NotCompilable(f"{describe(model)} is not fitted")
+    stages = fitted(model, "_predictors")
     if getattr(model, "is_categorical_", None) is not None:  # it puts them first, used or not
         raise NotCompilable(f"{describe(model)} of categories; of numbers it is compiled")
     trees = [
-        _read_predictor(part.nodes, first)
-        for stage in model._predictors
-        for first, part in enumerate(stage)
+        _read_predictor(part.nodes, first) for stage in stages for first, part in enumerate(stage)
     ]
     starts = model._baseline_prediction.ravel().tolist()
     forest = FittedForest(trees, model.n_features_in_, starts, single=False)
