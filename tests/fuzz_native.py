@@ -30,6 +30,8 @@ SANITIZERS = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recove
 MODULE = "function.compiled._native"
 TEXTS_EACH = 40
 """Of one vocabulary."""
+TIMES_ASKED = 2
+"""For the scores, and for the values."""
 SCORES = (1, 2, 3, 7)
 PIECES = [
     *("good", "bad", "the", "a", "é", "naïve", "ÉTÉ", "don't", "a_b", "x1", "2024"),
@@ -95,7 +97,7 @@ def fuzz(count: int, seed: int) -> None:
     for number in range(count // TEXTS_EACH + 1):
         rng = random.Random(f"{seed} {number}")
         try:
-            texts += one_model(rng)
+            texts += one_model(rng) + one_hashed(rng)
             refused += one_damage(rng) + one_forest(rng) + one_kernel(rng)
         except BaseException:
             print(f"with --seed {seed}, vocabulary {number}:", flush=True)
@@ -112,23 +114,65 @@ def fuzz(count: int, seed: int) -> None:
 
 def one_model(rng: random.Random) -> int:
     """Compare a vocabulary's answers with Python's, and return how many texts they were about."""
+    spec = random_spec(rng)
+    terms = random_terms(rng, spec)
+    python, native, _, _ = vocabularies(rng, spec, terms)
+    texts = compare_answers(rng, spec, python, native, len(terms))
+    for text in texts[:4]:
+        columns = sorted(row & 0xFFFFFFFF for row in python.rows_in(text))
+        same(native.rows_in(text), columns, (spec, text))
+    [*python.totals(texts)]
+    same(native.terms_met(), tuple(TIMES_ASKED * met for met in python.terms_met()), spec)
+    return len(texts)
+
+
+def one_hashed(rng: random.Random) -> int:
+    """The same of terms that are known by their hashes, and of columns that are not right."""
+    from function.compiled.hashed import HashedVocabulary
+    from function.compiled.native_hashed import NativeHashed
+
+    spec, features = random_spec(rng), rng.choice([1, 2, 7, 50, 2**12, 2**22])
+    own = array("I", sorted(rng.sample(range(features), rng.randrange(min(features, 60) + 1))))
+    has_signs = rng.random() < 0.7
+    python = HashedVocabulary(spec, own, features, has_signs)
+    native = NativeHashed(spec, own, features, has_signs)
+    texts = compare_answers(rng, spec, python, native, len(own) + 1, sublinear=not has_signs)
+    columns = [python.column_of(term) for text in texts for term in python.analyze(text)]
+    met = TIMES_ASKED * len(columns), TIMES_ASKED * columns.count(None)
+    same(native.terms_met(), met, spec)
+    content = damage(rng, own.tobytes())
+    damaged = array("I", content[: len(content) // 4 * 4])
+    try:
+        found = NativeHashed(spec, damaged, features, has_signs)
+        found.weigh(
+            *(bytes(16 * (len(own) + rng.randrange(2))), 1),
+            **{"binary": False, "sublinear": False, "norm": "l2", "scale": 1.0, "binarize": None},
+        )
+        found.add_up(texts, bytearray(8 * len(texts)))
+    except ValueError:
+        pass
+    return len(texts)
+
+
+def compare_answers(
+    rng: random.Random, spec: Any, python: Any, native: Any, lines: int, sublinear: bool = True
+) -> list[str]:
+    """Compare what texts add up to, whose terms have so many lines of a table; return the texts."""
     from function.compiled.faithful import add_up, build_features
     from function.compiled.native import VALUE
     from function.compiled.vectorizer import Vectorizer
 
-    spec, scores = random_spec(rng), rng.choice(SCORES)
-    terms = random_terms(rng, spec)
-    python, native, _, _ = vocabularies(rng, spec, terms)
-    table = array("d", [rng.uniform(-3, 3) for _ in range(len(terms) * (1 + scores))]).tobytes()
+    scores = rng.choice(SCORES)
+    table = array("d", [rng.uniform(-3, 3) for _ in range(lines * (1 + scores))]).tobytes()
     options: dict[str, Any] = {
         "binary": rng.random() < 0.2,
-        "sublinear": rng.random() < 0.4,
+        "sublinear": sublinear and rng.random() < 0.4,
         "norm": rng.choice([None, "l1", "l2"]),
         "scale": rng.choice([1.0, 0.3]),
     }
     binarize = rng.choice([None, None, 0.1])
     features = build_features(
-        Vectorizer(spec, python, table, None, len(terms), **options), scores, binarize
+        Vectorizer(spec, python, table, None, lines, **options), scores, binarize
     )
     native.weigh(table, scores, **options, binarize=binarize)
     if rng.random() < 0.5:
@@ -140,15 +184,10 @@ def one_model(rng: random.Random) -> int:
     given = [[(at, row[0]) for at, row in zip(*line, strict=True)] for line in found]
     expected = [add_up(line, [0.0] * scores) for _, line in found]
     same(array("d", totals).tolist(), [number for row in expected for number in row], texts)
-    for text in texts[:4]:
-        columns = sorted(row & 0xFFFFFFFF for row in python.rows_in(text))
-        same(native.rows_in(text), columns, (spec, text))
-    [*python.totals(texts)]
-    same(native.terms_met(), python.terms_met(), spec)
-    lines = [b"".join(VALUE.pack(column, value) for column, value in line) for line in given]
-    same(native.values(texts, 0), lines, texts)
+    values = [b"".join(VALUE.pack(column, value) for column, value in line) for line in given]
+    same(native.values(texts, 0), values, texts)
     compare_decisions(rng, totals, scores)
-    return len(texts)
+    return texts
 
 
 def one_damage(rng: random.Random) -> int:

@@ -22,8 +22,11 @@ from function.compiled.writing import save
 from function.compiler.compiler import translate
 from function.compiler.verify import compare
 from function.errors import NotExplainable
+from tests.conftest import without_native
 from tests.fitted_models import fitted_pipeline, original, texts_for
 from tests.kinds import Case, fit, hashable
+
+pytestmark = pytest.mark.usefixtures("way")
 
 
 @given(st.binary())
@@ -46,6 +49,14 @@ def test_what_is_forgotten_is_hashed_anew(most: int, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hashed, "MOST_KEPT", most)
     model = fit(Case("logistic", "hashing-crowded", 3))
     texts = hashable(texts_for(4, 100))
+    with without_native():
+        predictor = translate(model)
+    assert compare(predictor, original(model), texts).problem is None
+
+
+def test_a_text_has_room_for_as_many_terms_as_it_has() -> None:
+    model = fit(Case("logistic", "hashing-char", 3))
+    texts = ["good", "".join(map(chr, range(0x4E00, 0x9FFF))) * 2, "bad " * 9_999, "good"]
     assert compare(translate(model), original(model), texts).problem is None
 
 
@@ -102,9 +113,10 @@ def test_columns_that_no_hash_gives_do_not_load(edit: Any) -> None:
 
 
 def test_units_that_numbers_leave_do_not_load() -> None:
-    predictor = translate(fit(Case("logistic", "hashing", 3)))
+    with without_native():
+        predictor = translate(fit(Case("logistic", "hashing", 3)))
     own = predictor.vectorizers[0]
     assert own.units is not None
     small = own._replace(units=(own.units[0] / 2**20, own.units[1]))
-    with pytest.raises(ValueError, match="units"):
+    with without_native(), pytest.raises(ValueError, match="units"):
         CompiledPredictor(predictor.classes, [small], predictor.intercepts, predictor.decision)

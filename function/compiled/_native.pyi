@@ -43,6 +43,20 @@ class Terms(_Vocabulary):
         shortest_token: int,
     ) -> Terms: ...
 
+class Hashed(_Vocabulary):
+    def __new__(
+        cls,
+        columns: bytes,
+        features: int,
+        alternate_sign: bool,
+        analyzer: str,
+        shortest: int,
+        longest: int,
+        ignored: bytes,
+        letters: bytes,
+        shortest_token: int,
+    ) -> Hashed: ...
+
 class Forest:
     def __new__(
         cls, trees: bytes, nodes: bytes, values: bytes, starts: bytes, columns: int, single: bool

@@ -221,9 +221,9 @@ def _load_vectorizer(
 def _vocabulary(kind: str, in_python: bool) -> type[Vocabulary]:
     """C calls none of a model's own functions."""
     if kind == "hashed":
-        from function.compiled.hashed import HashedVocabulary
+        from function.compiled.native_hashed import hashed_vocabulary
 
-        return HashedVocabulary
+        return hashed_vocabulary(in_python)
     if in_python:
         return TermVocabulary if kind == TermVocabulary.kind else PairVocabulary
     return term_vocabulary() if kind == TermVocabulary.kind else pair_vocabulary()

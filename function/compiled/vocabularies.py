@@ -36,13 +36,13 @@ _is_word = re.compile(r"\w+").fullmatch
 
 
 class NativeVocabulary:
-    """What NativePairs and NativeTerms have in common."""
+    """What NativePairs, NativeTerms and NativeHashed (native_hashed.py) have in common."""
 
     kind: str
 
     def __init__(
         self,
-        index: native._native.Pairs | native._native.Terms,
+        index: native._native.Pairs | native._native.Terms | native._native.Hashed,
         prepare: Prepare,
         files: Mapping[str, bytes],
     ) -> None:
@@ -154,20 +154,13 @@ class NativeTerms(NativeVocabulary):
         """Raises ValueError where the files do not fit together."""
         self._separator, self._is_empty = separator, not files["rows"]
         joined_terms(files, separator)  # or an error
-        prepare, runs, ignored = _finding(spec)
-        shortest, longest = spec["ngram_range"]
-        is_tokens = spec["analyzer"] == "word" and longest == 1  # wherever the range starts
+        prepare, options = analyzer_for(spec)
         index = native._native.Terms(
             terms=files["terms"],
             separator=separator.encode(),
             rows=files["rows"],
             fields=layout.fields,
-            analyzer=spec["analyzer"],
-            shortest=1 if is_tokens else min(shortest, MOST_IN_A_ROW),
-            longest=min(longest, MOST_IN_A_ROW),
-            ignored="\n".join(ignored).encode("utf-8", "surrogatepass"),
-            letters=runs.letters,
-            shortest_token=runs.least,
+            **options,
         )
         super().__init__(index, prepare, files)
 
@@ -190,6 +183,21 @@ class NativeTerms(NativeVocabulary):
     ) -> NativeTerms:
         """As TermVocabulary.from_parts."""
         return cls(spec, layout, files, separator)
+
+
+def analyzer_for(spec: AnalyzerSpec) -> tuple[Prepare, dict[str, Any]]:
+    """Return what Python does before native/, and what native/ does then: arguments of Terms."""
+    prepare, runs, ignored = _finding(spec)
+    shortest, longest = spec["ngram_range"]
+    is_tokens = spec["analyzer"] == "word" and longest == 1  # wherever the range starts
+    return prepare, {
+        "analyzer": spec["analyzer"],
+        "shortest": 1 if is_tokens else min(shortest, MOST_IN_A_ROW),
+        "longest": min(longest, MOST_IN_A_ROW),
+        "ignored": "\n".join(ignored).encode("utf-8", "surrogatepass"),
+        "letters": runs.letters,
+        "shortest_token": runs.least,
+    }
 
 
 def _finding(spec: AnalyzerSpec) -> tuple[Prepare, Runs, Sequence[str]]:

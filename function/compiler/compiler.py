@@ -164,7 +164,7 @@ def _join_weights(
         if vectorizer.hashing is None:
             yield pack_vectorizer(vectorizer, weights, most_rounding, in_python)
         else:
-            yield pack_hashed(vectorizer, weights, most_rounding)
+            yield pack_hashed(vectorizer, weights, most_rounding, in_python)
         start = stop
 
 

@@ -6,7 +6,8 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from function.compiled.hashed import MOST_FEATURES, HashedVocabulary
+from function.compiled.hashed import MOST_FEATURES
+from function.compiled.native_hashed import hashed_vocabulary
 from function.compiled.vectorizer import Vectorizer
 from function.compiler.fitted import FittedVectorizer, Hashing
 from function.compiler.packing import units_for
@@ -28,7 +29,10 @@ def read_hashing(step: Any, fitted: FittedVectorizer) -> FittedVectorizer:
 
 
 def pack_hashed(
-    fitted: FittedVectorizer, weights: Sequence[list[float]], most_rounding: float
+    fitted: FittedVectorizer,
+    weights: Sequence[list[float]],
+    most_rounding: float,
+    in_python: bool = False,
 ) -> Vectorizer:
     """As pack_vectorizer. Most columns were never met, and are all alike: they share a row."""
     import numpy as np
@@ -46,7 +50,7 @@ def pack_hashed(
         products = [[v * w for v, w in zip(values, row, strict=True)] for row in rows]
         units = units_for(fitted, values, rows, products, most_rounding)
     columns = array("I", own.tolist())
-    vocabulary = HashedVocabulary(
+    vocabulary = hashed_vocabulary(in_python)(
         fitted.analyzer, columns, features, alternate_sign, fitted.own_analyzer()
     )
     return fitted.packed(vocabulary, table.tobytes(), len(table), units)

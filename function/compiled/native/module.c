@@ -43,7 +43,7 @@ static PyMethodDef functions[] = {
 
 static int execute(PyObject *module)
 {
-    if (!add_pairs(module) || !add_terms(module)) return -1;
+    if (!add_pairs(module) || !add_terms(module) || !add_hashed(module)) return -1;
     if (!add_forest(module) || !add_kernels(module)) return -1;
     return PyModule_AddIntMacro(module, VERSION);
 }

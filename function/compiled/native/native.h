@@ -6,7 +6,8 @@
     rows.c        Rows: the vocabulary's columns, and whether its numbers can be added up
     pairs.c       Pairs: words and pairs of words, and those of a text
     terms.c       Terms: any other terms, and the n-grams of a text
-    vocabulary.c  what both are in Python
+    hashed.c      Hashed: terms that are known by their hashes
+    vocabulary.c  what all of them are in Python
     scores.c      what a text's terms add up to, in scikit-learn's order and to the same bits
     values.c      texts that come as their values
     forest.c      what a text comes to in decision trees
@@ -26,7 +27,8 @@ there are terms to have them, and that a pair's two words are among the words; `
 table has a line for each column. A Table's `starts` has one entry more than there are terms. A slot
 holds 0, or the number of a term plus one; at most half the slots are used, so a search ends. What
 finders give to `meet` are rows' numbers from these tables, no others. Scratch space has an entry for
-each row, and a text uses each once. A text is below 2 GiB, or it is refused.
+each row, and a text uses each once; a Hashed's has `room` entries, and more before one more is met.
+A line of its table is looked for among `own_columns`, whatever these are. A text is below 2 GiB, or it is refused.
 
 Why nothing comes in between. Python's lock is held throughout. A finder first makes bytes of its
 text, which may run any Python code (a garbage collection), and then `meet`s terms; from there until
@@ -41,7 +43,7 @@ the scores are added up nothing of Python is called, so scratch space is one tex
 #include <math.h>
 #include <string.h>
 
-#define VERSION 8 /* native.py's: a module that is older than it is left alone */
+#define VERSION 9 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
 #define LARGEST_TEXT INT32_MAX
 
@@ -160,7 +162,7 @@ typedef struct Vocabulary {
     uint32_t *columns, column_limit; /* of each row, and what all are below */
     /* scratch */
     uint32_t *occurrences; /* of each row; zeros between texts */
-    uint32_t *found; /* the rows that occur */
+    uint32_t *found; /* the rows that occur; once a Hashed's are ranked, their lines */
     size_t found_count; /* 0 between texts */
     uint64_t *ranked, *spare;
     double *values;
@@ -172,6 +174,11 @@ typedef struct Vocabulary {
     size_t shortest, longest, shortest_token;
     Table ignored;
     byte is_of_token[256];
+    /* hashed.c; no others have `features` */
+    uint32_t features, own_count;
+    const byte *own_columns; /* ascending, or nothing is found */
+    int has_signs, has_no_room;
+    size_t room;
 } Vocabulary;
 
 static inline void meet(Vocabulary *self, uint32_t row)
@@ -185,7 +192,27 @@ int make_space(Vocabulary *self);
 /* Make a type of this vocabulary, and add it to the module; false with an error set. */
 int add_vocabulary(PyObject *module, const char *name, newfunc make);
 
+/* terms.c */
+
+/* Meet the terms of a text, prepared, in which characters are to be found, or words; or of the words
+themselves, as a list. */
+int find_terms(Vocabulary *self, PyObject *text);
+
+/* The sizes of n-grams, what tokens are made of, and of how many bytes at least; and the tokens that
+are none. False with an error set. */
+int take_analyzer(Vocabulary *self, const char *name, Py_ssize_t shortest, Py_ssize_t longest,
+                  PyObject *letters, Py_ssize_t shortest_token);
+int take_ignored(Vocabulary *self, PyObject *ignored);
+
+/* hashed.c */
+
+void meet_hashed(Vocabulary *self, const byte *term, size_t size);
+size_t rank_hashed(Vocabulary *self); /* as rank */
+
 /* scores.c */
+
+/* By the upper half, into as large a space; `spare`, which may be the keys' own, is overwritten. */
+void sort_keys(const uint64_t *keys, size_t count, uint64_t *into, uint64_t *spare);
 
 /* The columns met, ascending, each above the number of its occurrences: in `ranked`, and their
 number. Empties the scratch space. */
@@ -213,6 +240,7 @@ PyObject *add_lines(void *self, PyObject *arguments, size_t scores, AddLine add)
 int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,
              PyMethodDef *methods);
 int add_forest(PyObject *module);
+int add_hashed(PyObject *module);
 int add_kernels(PyObject *module);
 int add_pairs(PyObject *module);
 int add_terms(PyObject *module);

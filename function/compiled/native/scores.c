@@ -34,25 +34,41 @@ static void sort_many(const uint64_t *keys, size_t count, uint64_t *into, uint64
     }
 }
 
+void sort_keys(const uint64_t *keys, size_t count, uint64_t *into, uint64_t *spare)
+{
+    if (count > FEW) {
+        sort_many(keys, count, into, spare);
+        return;
+    }
+    memcpy(into, keys, count * sizeof *keys);
+    sort_few(into, count);
+}
+
 size_t rank(Vocabulary *self)
 {
+    if (self->features > 0) return rank_hashed(self);
     size_t count = self->found_count;
-    uint64_t *keys = count > FEW ? self->spare : self->ranked;
     for (size_t at = 0; at < count; at++) {
         uint32_t row = self->found[at];
-        keys[at] = (uint64_t)self->columns[row] << 32 | self->occurrences[row];
+        self->spare[at] = (uint64_t)self->columns[row] << 32 | self->occurrences[row];
         self->occurrences[row] = 0;
     }
     self->found_count = 0;
-    if (count > FEW) sort_many(keys, count, self->ranked, self->spare);
-    else sort_few(keys, count);
+    sort_keys(self->spare, count, self->ranked, self->spare);
     return count;
 }
 
-static double frequency(const Weights *weights, uint32_t count)
+static double frequency(const Vocabulary *self, uint32_t count)
 {
-    if (weights->is_binary) return 1.0;
-    return weights->is_sublinear ? log((double)count) + 1.0 : (double)count;
+    if (self->weights.is_binary) return 1.0;
+    double number = self->features > 0 ? (double)(int32_t)count : (double)count;
+    return self->weights.is_sublinear ? log(number) + 1.0 : number;
+}
+
+/* Of what was ranked: where in the table it is. */
+static size_t line_at(const Vocabulary *self, size_t at)
+{
+    return self->features > 0 ? self->found[at] : self->ranked[at] >> 32;
 }
 
 static double length_of(const Weights *weights, const double *values, size_t count)
@@ -73,8 +89,8 @@ size_t evaluate(Vocabulary *self)
     const byte *table = (const byte *)PyBytes_AsString(weights->table);
     size_t count = rank(self), line = 1 + weights->scores;
     for (size_t at = 0; at < count; at++) {
-        double idf = load_double(table, (self->ranked[at] >> 32) * line);
-        self->values[at] = frequency(weights, (uint32_t)self->ranked[at]) * idf;
+        double idf = load_double(table, line_at(self, at) * line);
+        self->values[at] = frequency(self, (uint32_t)self->ranked[at]) * idf;
     }
     double length = length_of(weights, self->values, count);
     for (size_t at = 0; at < count; at++) {
@@ -91,7 +107,7 @@ void add_scores(Vocabulary *self, double *totals)
     const byte *table = (const byte *)PyBytes_AsString(weights->table);
     size_t count = evaluate(self), line = 1 + weights->scores;
     for (size_t at = 0; at < count; at++) {
-        const byte *own = table + ((self->ranked[at] >> 32) * line + 1) * sizeof(double);
+        const byte *own = table + (line_at(self, at) * line + 1) * sizeof(double);
         for (size_t score = 0; score < weights->scores; score++)
             totals[score] += self->values[at] * load_double(own, score);
     }

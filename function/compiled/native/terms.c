@@ -63,11 +63,27 @@ static uint64_t n_grams_of(const Vocabulary *self, size_t count)
     return (longest - shortest + 1) * (2 * (count + 1) - shortest - longest) / 2;
 }
 
+static void hash_n_grams(Vocabulary *self, const byte *bytes, const uint32_t *starts, size_t count,
+                         uint32_t gap)
+{
+    if (self->shortest == 0)
+        for (size_t place = 0; place <= count; place++) meet_hashed(self, bytes, 0);
+    for (size_t first = 0; first < count; first++) {
+        size_t longest = self->longest < count - first ? self->longest : count - first;
+        for (size_t size = self->shortest > 0 ? self->shortest : 1; size <= longest; size++)
+            meet_hashed(self, bytes + starts[first], starts[first + size] - gap - starts[first]);
+    }
+}
+
 /* Meet the n-grams of `count` units; `gap` is what follows each unit and is not part of one that is
 the last. */
 static void meet_n_grams(Vocabulary *self, const byte *bytes, const uint32_t *starts, size_t count,
                          uint32_t gap)
 {
+    if (self->features > 0) {
+        hash_n_grams(self, bytes, starts, count, gap);
+        return;
+    }
     uint64_t all = n_grams_of(self, count), known = 0;
     uint32_t nothing = self->shortest > 0 ? NOT_FOUND : find_term(&self->terms, bytes, 0, HASH_START);
     if (nothing != NOT_FOUND)
@@ -117,6 +133,10 @@ static void meet_padded(Vocabulary *self, const byte *bytes, const uint32_t *sta
     if (self->longest < self->shortest) return; /* there are none */
     const byte *word = bytes + starts[0];
     size_t size = starts[count] - starts[0];
+    if (self->features > 0) {
+        meet_hashed(self, word, size);
+        return;
+    }
     uint32_t term = find_term(&self->terms, word, size, hash_of(word, size));
     self->met++;
     if (term == NOT_FOUND) self->unknown++;
@@ -206,16 +226,13 @@ static int find_in_tokens(Vocabulary *self, PyObject *tokens)
     return is_open;
 }
 
-/* A text, prepared, in which characters are to be found, or words; or the words themselves, as a
-list. */
-static int Terms_find(Vocabulary *self, PyObject *text)
+int find_terms(Vocabulary *self, PyObject *text)
 {
     return PyList_Check(text) ? find_in_tokens(self, text) : find_in_text(self, text);
 }
 
-/* The sizes of n-grams, what tokens are made of, and of how many bytes at least. */
-static int take_analyzer(Vocabulary *self, const char *name, Py_ssize_t shortest,
-                         Py_ssize_t longest, PyObject *letters, Py_ssize_t shortest_token)
+int take_analyzer(Vocabulary *self, const char *name, Py_ssize_t shortest, Py_ssize_t longest,
+                  PyObject *letters, Py_ssize_t shortest_token)
 {
     static const char *names[] = {"word", "char", "char_wb"};
     int analyzer = WORDS;
@@ -252,8 +269,7 @@ static int take_terms(Vocabulary *self, PyObject *terms, PyObject *separator, Py
     return 0;
 }
 
-/* Between newlines. */
-static int take_ignored(Vocabulary *self, PyObject *ignored)
+int take_ignored(Vocabulary *self, PyObject *ignored)
 {
     const byte *bytes = (const byte *)PyBytes_AsString(ignored);
     size_t size = (size_t)PyBytes_Size(ignored);
@@ -273,7 +289,7 @@ static PyObject *Terms_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
         return NULL;
     Vocabulary *self = (Vocabulary *)PyType_GenericAlloc(type, 0);
     if (self == NULL) return NULL;
-    self->find = Terms_find;
+    self->find = find_terms;
     self->files = PyTuple_Pack(3, terms, separator, ignored);
     self->packed = Py_NewRef(rows);
     if (self->files == NULL

@@ -131,6 +131,11 @@ static PyObject *values(Vocabulary *self, PyObject *arguments)
     return lines;
 }
 
+static PyObject *no_rows(void)
+{
+    return PyErr_Format(PyExc_ValueError, "hashed terms have no rows");
+}
+
 static PyObject *repeated(const uint64_t *ranked, size_t count)
 {
     PyObject *columns = PyList_New(0);
@@ -148,6 +153,7 @@ static PyObject *repeated(const uint64_t *ranked, size_t count)
 /* The columns of a text's terms, ascending, repeats included. */
 static PyObject *columns(Vocabulary *self, PyObject *text)
 {
+    if (self->features > 0) return no_rows();
     uint64_t met = self->met, unknown = self->unknown;
     int has_found = self->find(self, text);
     self->met = met, self->unknown = unknown; /* add_up has counted them */
@@ -165,6 +171,7 @@ static PyObject *columns(Vocabulary *self, PyObject *text)
 static PyObject *column(Vocabulary *self, PyObject *term)
 {
     Text text;
+    if (self->features > 0) return no_rows();
     if (!open_text(term, &text)) return NULL;
     uint32_t found = find_term(&self->terms, text.bytes, text.size, hash_of(text.bytes, text.size));
     close_text(&text);
