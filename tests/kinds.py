@@ -33,6 +33,7 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
@@ -53,6 +54,9 @@ KINDS: dict[str, Callable[[], Any]] = {
     "one-vs-rest-bayes": lambda: OneVsRestClassifier(MultinomialNB(alpha=0.01)),
     "one-vs-rest-complement": lambda: OneVsRestClassifier(ComplementNB()),
     "one-vs-rest-bernoulli": lambda: OneVsRestClassifier(BernoulliNB()),
+    "nearest": NearestCentroid,
+    "nearest-shrunken": lambda: NearestCentroid(shrink_threshold=0.2),
+    "nearest-priors": lambda: NearestCentroid(priors="empirical"),
     "dummy": DummyClassifier,
     "dummy-most-frequent": lambda: DummyClassifier(strategy="most_frequent"),
     "dummy-constant": lambda: DummyClassifier(strategy="constant", constant="positive"),

@@ -17,6 +17,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
 | averaged, voted | one per class | decision trees, forests, AdaBoostClassifier |
 | boosted | 1, or one per class | GradientBoostingClassifier, HistGradientBoostingClassifier |
+| nearest | one per class, or two | NearestCentroid |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
@@ -96,6 +97,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         return build_apart(spec, names, scores)
     if kind == "fixed":
         return _fixed(names, spec["best"], spec["shares"])
+    if kind == "nearest":
+        from function.compiled.nearest import build_nearest
+
+        return build_nearest(names, scores)
     from function.compiled.ensembles import BUILDERS
 
     if kind in BUILDERS:
@@ -111,7 +116,10 @@ def is_multilabel(spec: DecisionSpec) -> bool:
 _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped": clipped}
 
 
-_ANY = ("averaged_apart", "bayes_apart", "constant", "fixed", "calibrated", "members", "threshold")
+_ANY = frozenset(
+    ("averaged_apart", "bayes_apart", "calibrated", "constant", "fixed")
+    + ("members", "nearest", "threshold")
+)
 """Of any number of scores, as far as is known here."""
 
 

@@ -5,6 +5,7 @@ A link is `{"kind", "scores": {label: score}, ..., "probability"}`:
 | kind | the probability of the label | and besides |
 |---|---|---|
 | none | there is none | |
+| nearest | exp(other) / the sum of exp of all `others` | `others` |
 | constant | 1, of the only label | |
 | sigmoid | 1 / (1 + exp(-score)) | |
 | clipped | (min(max(score, -1), 1) + 1) / 2 | |
@@ -12,6 +13,9 @@ A link is `{"kind", "scores": {label: score}, ..., "probability"}`:
 | one-vs-rest normalised | its share / the sum of the shares | `each`, `shares` |
 | calibrated | the mean of what the members give | `members` |
 | coupled | of the second label about 1 / (1 + exp(a * its score - b)) | `a`, `b` |
+
+`nearest` is NearestCentroid's, whose scores say which label is nearest; `others` are those of
+distances in which each term counts by how little it varies.
 
 Of one-vs-rest, `each` (`sigmoid` or `clipped`) made the `shares` of the scores; where all are 0 the
 probability is as the model has it, 0 or the same for all.
@@ -56,7 +60,8 @@ def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
         raise NotExplainable("compiled", "each two of its labels vote for one of them")
     if decision["kind"] in REASONS:
         raise NotExplainable("compiled", REASONS[decision["kind"]])
-    columns = [member["columns"] for member in decision.get("members", ())] or [(0, scores)]
+    stop = classes if decision["kind"] == "nearest" else scores
+    columns = [member["columns"] for member in decision.get("members", ())] or [(0, stop)]
     own = [_rows_of_labels(start, stop, classes) for start, stop in columns]
     return [[(row, sign / len(own)) for row, sign in mix] for mix in zip(*own, strict=True)]
 
@@ -100,6 +105,8 @@ def _spelled_out(
         return "coupled", {"a": slope, "b": offset}
     if kind in ("softmax", "naive_bayes"):
         return "softmax", {}
+    if kind == "nearest" and len(rows) > len(labels):
+        return "nearest", {"others": dict(zip(labels, rows[len(labels) :], strict=True))}
     if kind == "constant":
         return "constant", {}
     if of_each is None:

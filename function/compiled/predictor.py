@@ -161,6 +161,11 @@ class CompiledPredictor:
         lines = self._lines(given)
         if self.support is not None:
             return self.support.scores(self._values(lines), self.intercepts)
+        if self.decision["kind"] == "nearest":
+            from function.compiled.nearest import faithful_scores
+
+            line = [pair for _, part in lines for pair in part]
+            return faithful_scores(line, self.intercepts, len(self.classes))
         scores = [*self.intercepts]
         if self.weights:
             scores = add_up([pair for _, line in lines for pair in line], self.intercepts)
@@ -193,7 +198,7 @@ class CompiledPredictor:
         """What answers ties where it is not the sum of weights that scikit-learn reckons. It is
         for C, where no model with functions of its own is: each vectorizer gets the text itself."""
         count = len(self.vectorizers)
-        if self.support is None:
+        if self.support is None and self.decision["kind"] != "nearest":
             return None
         return MARGIN, lambda text: self._decide_faithfully([text] * count)
 

@@ -24,6 +24,7 @@ _KINDS = {
     "softmax": "exp(score) / the sum of exp of all scores",
     "one-vs-rest normalised": "the label's share / the sum of shares, each made as `each` says",
     "calibrated": "the mean of the members' probabilities",
+    "nearest": "exp(other) / the sum of exp of all `others`: NearestCentroid's own",
     "coupled": "of the second label about 1 / (1 + exp(a * its score - b)), as libsvm finds it",
 }
 _VECTORIZER = {**COUNT, "description": "Whose term it is, where the model has several"}
@@ -79,6 +80,7 @@ def _link() -> Json:
         found,
         each={"enum": ["sigmoid", "clipped"]},
         shares=by_label(NUMBER),
+        others=by_label(NUMBER),
         members=list_of(_member()),
         a=NUMBER,
         b=NUMBER,

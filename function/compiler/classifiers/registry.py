@@ -8,7 +8,16 @@ from typing import Any
 
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.numbers import is_number
-from function.compiler.classifiers import bayes, boosters, dummy, ensembles, linear, pairwise, trees
+from function.compiler.classifiers import (
+    bayes,
+    boosters,
+    centroids,
+    dummy,
+    ensembles,
+    linear,
+    pairwise,
+    trees,
+)
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
@@ -25,6 +34,7 @@ from function.compiler.vectorizers import read_vectorizers
 READERS: Mapping[str, Read] = {
     **linear.READERS,
     **bayes.READERS,
+    **centroids.READERS,
     **pairwise.READERS,
     **dummy.READERS,
     **trees.READERS,
@@ -88,8 +98,7 @@ def read_classifier(model: Any, given: Before) -> FittedClassifier:
 
 
 def _refuse_unusable(model: Any, found: FittedClassifier) -> None:
-    values = [found.intercepts, *found.weights]
-    if not all(is_number(value) for row in values for value in row):
+    if not all(all(map(is_number, row)) for row in (found.intercepts, *found.weights)):
         raise NotCompilable(f"{describe(model)} has weights that are infinite or not a number")
     if len(found.classes) < 2 and found.decision["kind"] not in ("constant", "multilabel", "fixed"):
         raise NotCompilable(f"{describe(model)} was fitted on a single class")
