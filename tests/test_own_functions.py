@@ -63,7 +63,47 @@ class Cleaner(TransformerMixin, BaseEstimator):
         return clean(X)
 
 
+class Stemming(TfidfVectorizer):
+    """As scikit-learn's user guide has it."""
+
+    def build_analyzer(self) -> Callable[[str], list[str]]:
+        analyze = super().build_analyzer()
+        return lambda text: [word[:4] for word in analyze(text)]
+
+
+class Tokenizing(HashingVectorizer):
+    def build_tokenizer(self) -> Callable[[str], list[str]]:
+        return words
+
+
+class Preparing(CountVectorizer):
+    def __init__(self, mark: str = "!", ngram_range: tuple[int, int] = (1, 2)) -> None:
+        super().__init__(ngram_range=ngram_range)
+        self.mark = mark
+
+    def build_preprocessor(self) -> Callable[[str], str]:
+        prepare = super().build_preprocessor()
+        return lambda text: prepare(text).replace(self.mark, " mark ")
+
+
+class Stopping(TfidfVectorizer):
+    def get_stop_words(self) -> list[str]:
+        return ["good", "the"]
+
+    def fit(self, raw_documents: Any, y: Any = None) -> Stopping:
+        return super().fit([*raw_documents], y)
+
+
+class Splitting(CountVectorizer):
+    def build_tokenizer(self) -> Callable[[str], list[str]]:
+        return str.split
+
+
 VECTORIZERS: dict[str, Callable[[], Any]] = {
+    "subclass with an analyzer": Stemming,
+    "subclass with a tokenizer": lambda: Tokenizing(n_features=512, ngram_range=(1, 2)),
+    "subclass with a preprocessor": Preparing,
+    "subclasses in a union": lambda: FeatureUnion([("s", Stemming()), ("p", Preparing("?"))]),
     "tokenizer": lambda: TfidfVectorizer(tokenizer=words, token_pattern=None),
     "tokenizer and all": lambda: TfidfVectorizer(
         tokenizer=words, token_pattern=None, stop_words=["the", "a"], ngram_range=(1, 3)
@@ -114,6 +154,8 @@ VECTORIZERS: dict[str, Callable[[], Any]] = {
 }
 NO_CODE: dict[str, tuple[Callable[[], Any], str]] = {
     "split": (lambda: TfidfVectorizer(tokenizer=str.split), r"\S+"),
+    "subclass that splits": (Splitting, r"\S+"),
+    "subclass with stop words": (Stopping, r"(?u)\b\w\w+\b"),
     "analyzer split": (lambda: TfidfVectorizer(analyzer=str.split), r"\S+"),
     "findall": (lambda: TfidfVectorizer(tokenizer=re.compile(r"\w+").findall), r"\b\w+\b"),
     "flags": (lambda: TfidfVectorizer(tokenizer=re.compile("[a-z]+", re.I).findall), "(?i)[a-z]+"),

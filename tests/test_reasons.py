@@ -20,6 +20,7 @@ from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer, StandardScaler
@@ -42,6 +43,11 @@ def behind(classifier: Any, *steps: Any) -> Make:
     return lambda: fitted_pipeline(vectorizer, classifier)
 
 
+class Longer(TfidfVectorizer):
+    def transform(self, raw_documents: Any) -> Any:
+        return super().transform([2 * text for text in raw_documents])
+
+
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 REASONS: list[tuple[Make, str]] = [
     (
@@ -53,6 +59,16 @@ REASONS: list[tuple[Make, str]] = [
         behind(DummyClassifier(strategy="uniform")),
         "DummyClassifier with strategy='uniform', which is random; 'most_frequent', 'prior' and "
         "'constant' are compiled",
+    ),
+    (
+        behind(NearestCentroid("manhattan")),
+        "NearestCentroid with metric='manhattan'; metric='euclidean' is compiled",
+    ),
+    (
+        lambda: fitted_pipeline(Longer()),
+        "Longer (from tests.test_reasons, not a scikit-learn class of its own) overrides transform "
+        "of TfidfVectorizer; one that overrides build_analyzer, build_preprocessor, "
+        "build_tokenizer is compiled",
     ),
     (
         behind(OneVsRestClassifier(MLPClassifier((2,), max_iter=2, random_state=0))),

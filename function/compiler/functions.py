@@ -20,6 +20,7 @@ from function.compiler.sklearn_names import (
     NotCompilable,
     public_name,
 )
+from function.compiler.subclasses import built
 
 Preparing = tuple[bool, Literal["ascii", "unicode"] | None, tuple[str, ...], tuple[Function, ...]]
 """Lower case, accents, and what is ahead of these: methods of `str`, or functions."""
@@ -45,24 +46,29 @@ class Reading(NamedTuple):
 
 def read_functions(step: Any) -> Reading:
     """Read what of a CountVectorizer may be a function."""
-    if callable(step.analyzer):
-        pattern = pattern_of(step.analyzer)
-        own = Functions() if pattern else Functions(analyze=_function(step.analyzer))
+    analyze = built(step, "build_analyzer")
+    if analyze is None and callable(step.analyzer):
+        analyze = step.analyzer
+    if analyze is not None:
+        pattern = pattern_of(analyze)
+        own = Functions() if pattern else Functions(analyze=_function(analyze))
         return Reading("word", True, False, None, (), pattern, own)
     lowercase, accents, methods, prepare = _read_preparing(step)
     pattern, tokenize = None, None
     if step.analyzer == "word":
         pattern = step.token_pattern
-        if step.tokenizer is not None:
-            pattern = pattern_of(step.tokenizer)
-            tokenize = None if pattern else _function(step.tokenizer)
+        own_tokens = built(step, "build_tokenizer") or step.tokenizer
+        if own_tokens is not None:
+            pattern = pattern_of(own_tokens)
+            tokenize = None if pattern else _function(own_tokens)
     own = Functions(None, prepare, tokenize)
     return Reading(step.analyzer, False, lowercase, accents, methods, pattern, own)
 
 
 def _read_preparing(step: Any) -> Preparing:
-    if step.preprocessor is not None:
-        return _preparing([step.preprocessor])
+    own = built(step, "build_preprocessor") or step.preprocessor
+    if own is not None:
+        return _preparing([own])
     if callable(step.strip_accents):
         return _preparing([*([str.lower] if step.lowercase else []), step.strip_accents])
     return bool(step.lowercase), step.strip_accents or None, (), ()

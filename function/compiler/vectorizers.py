@@ -18,8 +18,8 @@ from function.compiler.functions import read_before, read_functions
 from function.compiler.hashing import read_hashing
 from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
+from function.compiler.subclasses import TEXT, vectorizer_name
 
-TEXT = "sklearn.feature_extraction.text."
 EXACT_COUNTS = ("int32", "int64", "float64")
 """float32 would need single-precision arithmetic; smaller integers overflow."""
 
@@ -36,7 +36,7 @@ def read_vectorizers(steps: Iterable[Any], before: Before) -> list[FittedVectori
         if not found and (function := read_before(step)) is not None:
             before = before.then(function)
         elif not found:
-            found = _read_first(step, name, before)
+            found = _read_first(step, name or vectorizer_name(step), before)
         else:
             apply(found, step)
     if not found:
@@ -46,14 +46,14 @@ def read_vectorizers(steps: Iterable[Any], before: Before) -> list[FittedVectori
 
 
 def _read_first(step: Any, name: str | None, before: Before) -> list[FittedVectorizer]:
-    if name == TEXT + "CountVectorizer":
+    if name == f"{TEXT}.CountVectorizer":
         return [_read_counts(step, before)]
-    if name == TEXT + "TfidfVectorizer":
+    if name == f"{TEXT}.TfidfVectorizer":
         found = [_read_counts(step, before)]
         # The inner transformer computes; the outer parameters may have been changed since.
         apply_tfidf(found, fitted(step, "_tfidf"))
         return found
-    if name == TEXT + "HashingVectorizer":
+    if name == f"{TEXT}.HashingVectorizer":
         return [_read_hashing(step, before)]
     if name == "sklearn.pipeline.FeatureUnion":
         return _read_union(step.transformer_list, step.transformer_weights, before)
