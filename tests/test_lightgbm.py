@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from function.compiler.compiler import NotCompilable, compile_model
 from function.compiler.verify import compare
 from tests.conftest import without_native
 from tests.fitted_models import LABELS, TEXTS, original, texts_for
+from tests.packages import installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.client]
 BINARY = ["good" if "good" in text else "bad" for text in TEXTS]
@@ -40,13 +39,8 @@ REFUSED: dict[str, dict[str, Any]] = {
 def lightgbm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The package; skips where it cannot be had."""
     folder = tmp_path_factory.mktemp("lightgbm")
-    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--retries=1"]
-    ended = subprocess.run([*pip, f"--target={folder}", "lightgbm==4.7.0"], capture_output=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "path", [*sys.path, str(folder)])
-        if ended.returncode != 0:
-            pytest.skip("LightGBM cannot be had")
-        yield pytest.importorskip("lightgbm", exc_type=OSError)  # without libgomp
+    with installed(folder, "lightgbm", "lightgbm==4.7.0") as module:
+        yield module
 
 
 def fitted(lightgbm: Any, vectorizer: Any, labels: list[str], **options: Any) -> Any:

@@ -48,10 +48,12 @@ def describe(thing: Any) -> str:
 
 def flatten(model: Any) -> list[Any]:
     """Return the steps a text passes through: nested pipelines opened, finished searches replaced
-    by their best estimator, steps that do nothing left out."""
+    by their best estimator, steps that do nothing to a text left out, as imbalanced-learn's
+    samplers, which are for training."""
     name = public_name(model)
-    if name == "sklearn.pipeline.Pipeline":
-        return [step for _, part in model.steps for step in flatten(part)]
+    if name == "sklearn.pipeline.Pipeline" or _resamples(model):
+        parts = [part for _, part in model.steps if not hasattr(part, "fit_resample")]
+        return [step for part in parts for step in flatten(part)]
     if name is not None and name.endswith("SearchCV"):
         if not hasattr(model, "best_estimator_"):
             raise NotCompilable(f"{describe(model)} keeps no refitted best estimator")
@@ -66,3 +68,9 @@ def flatten(model: Any) -> list[Any]:
     if name == FUNCTION_TRANSFORMER and model.func is None and not model.validate:
         return []
     return [model]
+
+
+def _resamples(model: Any) -> bool:
+    """Whether it is a Pipeline of imbalanced-learn's, which in `predict` is as scikit-learn's."""
+    kind = type(model)
+    return (kind.__module__, kind.__name__) == ("imblearn.pipeline", "Pipeline")
