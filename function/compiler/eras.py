@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from inspect import Parameter, signature
+from inspect import signature, unwrap
 from types import MethodType
 from typing import Any, Literal
 
@@ -45,12 +45,10 @@ def _add_missing_parameters(part: Any) -> None:
     """A constructor's new parameter has a default that means what there was before it."""
     if not hasattr(part, "get_params"):
         return
-    own = vars(part)
-    for name, parameter in signature(type(part).__init__).parameters.items():
-        if name in own or name == "self" or parameter.kind is not Parameter.KEYWORD_ONLY:
-            continue
-        if parameter.default is not Parameter.empty and not hasattr(type(part), name):
-            setattr(part, name, parameter.default)
+    own, constructor = vars(part), unwrap(type(part).__init__)
+    for name, default in (getattr(constructor, "__kwdefaults__", None) or {}).items():
+        if name not in own and not hasattr(type(part), name):
+            setattr(part, name, default)
 
 
 def _rename_base_estimator(part: Any) -> str | None:
