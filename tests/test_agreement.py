@@ -23,7 +23,7 @@ from tests.fitted_models import (
     texts_for,
 )
 
-TEXTS_EACH = 80
+TEXTS_EACH = 70
 Answers = tuple[list[Any], Any]
 
 
