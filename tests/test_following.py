@@ -21,7 +21,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities.webhook import WebhookAction, WebhookEntity, WebhookEvent
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 
 import function
@@ -165,14 +165,14 @@ def test_functions_framework_follows_too(registry: str, tmp_path: Path) -> None:
 
 def test_a_model_that_is_not_compiled_is_followed_at_its_cost(registry: str, start: Follow) -> None:
     texts, labels = training_data()
-    neighbors = make_pipeline(TfidfVectorizer(), KNeighborsClassifier())
-    neighbors.fit(texts["text"].tolist(), labels)
+    nearest = make_pipeline(TfidfVectorizer(), NearestCentroid("manhattan"))
+    nearest.fit(texts["text"].tolist(), labels)
     for _ in range(2):
-        log_version(registry, "neighbors", neighbors, publish=False)
-    promote(registry, "neighbors", "1")
-    server = start(name="neighbors")
+        log_version(registry, "nearest", nearest, publish=False)
+    promote(registry, "nearest", "1")
+    server = start(name="nearest")
     with under_load(server):
-        promote(registry, "neighbors", "2")
+        promote(registry, "nearest", "2")
         assert wait_until(lambda: served(server) == "2", 30)
     assert server.request("/models/info").json["engine"] == "sklearn"
 
