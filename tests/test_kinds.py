@@ -60,7 +60,7 @@ def compilable(request: pytest.FixtureRequest, way: str) -> None:
 @functools.cache
 def answers(case: Case) -> tuple[list[str], Any]:
     """Texts and scikit-learn's answers to them: asked once for both ways."""
-    texts = hashable(texts_for(SEED, 120))
+    texts = hashable(texts_for(SEED, 120, longest=case.classes - 2))
     return texts, original(fit(case))(texts)
 
 
@@ -77,7 +77,7 @@ def test_compiled_and_loaded_answers_are_scikit_learns(case: Case, tmp_path: Pat
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_an_explanation_adds_up_or_is_refused_with_the_reason(case: Case) -> None:
-    predictor, texts = translate(fit(case)), texts_for(SEED, 30)
+    predictor, texts = translate(fit(case)), texts_for(SEED, 50, longest=0)
     for text, answer in zip(texts, predictor.predict(texts), strict=True):
         try:
             found = predictor.explain(text, answer)
