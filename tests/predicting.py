@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from function import predict
+from function.telemetry import output
 
 Run = Callable[..., tuple[int, str, str]]
 """Arguments to exit status, stdout and stderr."""
@@ -20,6 +21,8 @@ def runner(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, m
     monkeypatch.setenv("COMPILED_MODEL", str(model))
 
     def run(*arguments: object) -> tuple[int, str, str]:
+        output.flush()  # what an earlier test's threads have logged
+        capfd.readouterr()
         try:
             status = predict.main([*map(str, arguments)])
         except SystemExit as exc:
