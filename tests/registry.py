@@ -82,6 +82,19 @@ def text_signature() -> ModelSignature:
     return infer_signature(EXAMPLE)
 
 
+def another_version(name: str) -> Any:
+    """Log another model and register it: where it is copied, none of the three above is another's
+    version too."""
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name("tests")
+    assert experiment is not None
+    with mlflow.start_run(experiment_id=experiment.experiment_id):
+        logged = mlflow.sklearn.log_model(
+            frame_pipeline(), name="model", registered_model_name=name, pip_requirements=[]
+        )
+    return client.get_model_version(name, str(logged.registered_model_version))
+
+
 def build_registry(tracking_uri: str, artifacts: Path | None) -> Registry:
     """Register three versions of the small model; ``artifacts`` None takes the server's own."""
     with warnings.catch_warnings():

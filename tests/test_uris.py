@@ -23,7 +23,7 @@ from function.registry.access import NeedsMlflow
 from function.registry.connection import Connection
 from function.settings import Settings
 from tests.conftest import ROOT, clean_environ
-from tests.registry import NAME, Registry, frame_pipeline
+from tests.registry import NAME, Registry, another_version
 from tests.warm import run_python
 
 ODD_NAMES = ["team@reviews", "it's", 'say "hi"', "both'\"", "back\\slash", "my model", "kritík"]
@@ -121,18 +121,6 @@ def test_what_names_no_model_is_refused_with_the_forms(uri: str, problem: str) -
     assert "MODEL_URI" in str(refused.value)
 
 
-def version_to_copy(client: MlflowClient) -> str:
-    """Of a model of its own: a copy is another version of the same model, which tests elsewhere
-    take to have one."""
-    experiment = client.get_experiment_by_name("tests")
-    assert experiment is not None
-    with mlflow.start_run(experiment_id=experiment.experiment_id):
-        logged = mlflow.sklearn.log_model(
-            frame_pipeline(), name="model", registered_model_name="to-copy", pip_requirements=[]
-        )
-    return f"models:/to-copy/{logged.registered_model_version}"
-
-
 @pytest.mark.filterwarnings("ignore:.*transition_model_version_stage:FutureWarning")
 @pytest.mark.parametrize("store", ["registry", "server_registry", "folder_registry"])
 def test_names_of_every_kind_are_found_and_served(
@@ -141,7 +129,7 @@ def test_names_of_every_kind_are_found_and_served(
     registry: Registry = request.getfixturevalue(store)
     mlflow.set_tracking_uri(registry.tracking_uri)
     client = MlflowClient()
-    source = version_to_copy(client)
+    source = f"models:/to-copy/{another_version('to-copy').version}"
     for name in ODD_NAMES + ([] if store == "folder_registry" else NOT_IN_FOLDERS):
         client.copy_model_version(source, name)
         client.transition_model_version_stage(name, "1", "Production")
@@ -158,7 +146,8 @@ def test_names_of_every_kind_are_found_and_served(
 def test_the_quick_way_and_mlflow_agree_on_odd_names(server_registry: Registry) -> None:
     mlflow.set_tracking_uri(server_registry.tracking_uri)
     client = MlflowClient()
-    client.copy_model_version(version_to_copy(client), "team@reviews")
+    source = another_version("to-copy")
+    client.copy_model_version(f"models:/to-copy/{source.version}", "team@reviews")
     uri = "models:/team@reviews/1"
     found, stages = load(server_registry.tracking_uri, uri)
     assert stages.through_mlflow is None

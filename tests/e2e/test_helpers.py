@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -32,7 +33,7 @@ from tests.manifests import KnativeService, parse
 from tests.manifests.applied import Applied
 from tests.manifests.pods import KnativeContainer
 from tests.manifests.rendered import render_folder
-from tests.registry import TAG, Registry
+from tests.registry import TAG, Registry, another_version
 
 OWN = "http://sentiment.ns.example.com"
 
@@ -381,10 +382,12 @@ def test_an_alias_is_moved_among_what_is_published_and_put_back(
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     client = MlflowClient(server_registry.tracking_uri)
-    client.create_registered_model("promoted")
-    source = f"models:/{server_registry.model_id}"
+    mlflow.set_tracking_uri(server_registry.tracking_uri)
+    source = another_version("promoted").source
     for version in "1234":
-        client.create_model_version("promoted", source, model_id=server_registry.model_id)
+        if version != "1":
+            model_id = source.removeprefix("models:/")
+            client.create_model_version("promoted", source, model_id=model_id)
         if version != "2":
             client.set_model_version_tag("promoted", version, TAG, "{}")
     client.set_registered_model_alias("promoted", "champion", "1")
