@@ -137,7 +137,7 @@ def test_what_few_models_have_is_not_imported_for_the_others(compiled: Path) -> 
         f"load({str(compiled)!r})[0].predict(['good'])\n"
     )
     few = ("hashed", "murmur", "functions", "code", "runs", "support", "pairwise", "members")
-    few = (*few, "apart")
+    few = (*few, "apart", "native_hashed", "nearest")
     assert "function.compiled.predictor" in loaded
     assert not loaded & {f"function.compiled.{name}" for name in few}
 

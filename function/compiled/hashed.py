@@ -3,7 +3,8 @@
 There is no vocabulary: each term there is has a column, and +1 or -1, of its hash; a text's terms
 that share a column add up there, even to zero. The classifier's weights differ for the columns that
 it met when it was fitted: these have a row of the table each, and all others have the last one.
-Follows sklearn/feature_extraction/_hashing_fast.pyx and HashingVectorizer.transform.
+Follows sklearn/feature_extraction/_hashing_fast.pyx and HashingVectorizer.transform. In C it is
+native_hashed.py.
 """
 
 from __future__ import annotations
