@@ -12,7 +12,7 @@
 # make image-compiled   the image with MODEL_URI built in, labelled with its lineage
 # make wheel  wheels with the C code for Linux on x86-64 and aarch64: dist/; the images take it from there
 # make sbom   a CycloneDX bill of materials for each image that is built: sbom/, and a label
-# make audit  known vulnerabilities of what is locked; skipped where nobody can be asked
+# make audit  known vulnerabilities of all that is locked; skipped where nobody can be asked
 # make lock   refresh requirements.txt, the images' share of it and wheel's tools from pyproject.toml
 
 PYTHON ?= python3

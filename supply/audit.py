@@ -15,10 +15,11 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from supply.locks import pins
+from supply.locks import LOCKS, pins
 
 PIP_AUDIT = [sys.executable, "-m", "pip_audit"]
 OFFLINE = re.compile(r"^requests\.exceptions|^pip_audit\._service|blocking this service", re.M)
@@ -29,7 +30,7 @@ class Unreachable(Exception):
 
 
 def main() -> None:
-    """Audit every version in requirements.txt, whichever Python it is for."""
+    """Audit every version that is locked, whichever Python it is for."""
     try:
         raise SystemExit(summarise(audited([*PIP_AUDIT, *sys.argv[1:]])))
     except Unreachable as exc:
@@ -46,14 +47,15 @@ def audited(command: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def requirement_files(folder: Path) -> list[Path]:
-    """The lock without markers, in as many files as a package has versions: one has each once."""
-    lines: dict[str, list[str]] = {}
-    for pin in pins():
-        lines.setdefault(pin.name, []).append(f"{pin.name}=={pin.version}\n")
+    """The locks without markers, in as many files as a package has versions: one has each once."""
+    lines: dict[str, dict[str, str]] = {}
+    for pin in chain.from_iterable(map(pins, LOCKS)):
+        lines.setdefault(pin.name, {})[pin.version] = f"{pin.name}=={pin.version}\n"
     paths = []
     for nth in range(max(map(len, lines.values()))):
         path = folder / f"requirements.{nth}.txt"
-        path.write_text("".join(versions[nth] for versions in lines.values() if versions[nth:]))
+        found = [[*versions.values()][nth:][:1] for versions in lines.values()]
+        path.write_text("".join(chain.from_iterable(found)))
         paths.append(path)
     return paths
 

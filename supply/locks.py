@@ -19,6 +19,8 @@ IMAGES = {
     "registry": HERE / "registry.txt",
 }
 WHEEL = HERE / "wheel.txt"
+LOCKS = (EVERYTHING, WHEEL)
+"""Of which the others are shares."""
 PIN = re.compile(r"^([\w.-]+)==(\S+)(?: ; ([^\\\n]+?))?((?: \\\n    --hash=\S+)*)$", re.MULTILINE)
 
 
