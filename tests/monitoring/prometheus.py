@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests.processes import free_port, start_process
+from tests.processes import LiveServer, free_port, start_process
 
 Points = list[tuple[float, float]]
 """When, and what; a point that is no number is left out."""
@@ -76,9 +76,18 @@ def running(folder: Path, config: dict[str, Any]) -> Iterator[Prometheus]:
     ]
     server = start_process(command, folder, {"PATH": "/usr/bin:/bin"}, port, folder)
     try:
+        _wait_until_ready(server)
         yield Prometheus(server.url)
     finally:
         server.stop()
+
+
+def _wait_until_ready(server: LiveServer) -> None:
+    """It listens before it has opened its data, and answers 503 until then."""
+    deadline = time.monotonic() + 30
+    while server.request("/-/ready").status != 200:
+        assert time.monotonic() < deadline, server.output.read_text()
+        time.sleep(0.05)
 
 
 def promtool(*arguments: str, folder: Path) -> None:
