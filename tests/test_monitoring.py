@@ -133,7 +133,8 @@ def watched(compiled_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         stack.enter_context(clients(stale, REFRESH))
         awaited = [f'ALERTS{{alertname="{name}", alertstate="firing"}}' for name in FIRING]
         awaited += ["service:sentiment_confidence:mean1h offset 4s"]
-        assert all(wait_for(prometheus, expression, 40) for expression in awaited)
+        missed = [each for each in awaited if not wait_for(prometheus, each, 40)]
+        assert not missed
         yield Watched(prometheus, since, time.time())
 
 

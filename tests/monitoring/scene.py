@@ -127,7 +127,7 @@ BATCH = Asked("/predict_batch", [{"texts": TEXTS[at : at + 20]} for at in range(
 STRANGE = Asked("/predict", [{"text": text} for text in UNKNOWN])
 WRONG = Asked("/predict", [{"text": " "}, {"txt": "?"}, []], pause_seconds=0.2)
 NOWHERE = Asked("/wp-login.php", [{}], pause_seconds=0.5)
-FLOOD = Asked("/predict_batch", [{"texts": _LONG}], 12, 0.1)
+FLOOD = Asked("/predict_batch", [{"texts": _LONG}], 12, 0.02)
 REFRESH = Asked("/models/refresh", [{}], pause_seconds=0.3)
 
 
