@@ -47,7 +47,7 @@ def agreement_of(vectorizer: str) -> Agreement:
         }
         models = {place: fit(COMBINATIONS[place]) for place in asked}
         for place, answers in answers_to(asked, models):
-            found += agreement(models[place], asked[place], answers)
+            found += agreement(place, models[place], asked[place], answers)
     return found
 
 
@@ -62,8 +62,9 @@ def answers_to(
         yield place, answers_of(models[place][-1], features[[rows[text] for text in texts]])
 
 
-def agreement(model: Pipeline, texts: list[str], answers: Answers) -> Agreement:
-    """Of the model's answers with those of the compiled one, natively and in Python."""
+def agreement(place: int, model: Pipeline, texts: list[str], answers: Answers) -> Agreement:
+    """Of the model's answers with those of the compiled one, natively and in Python; explanations
+    of one or the other."""
     predictors = [translate(model)]
     if predictors[0].native:
         with without_native():
@@ -71,7 +72,7 @@ def agreement(model: Pipeline, texts: list[str], answers: Answers) -> Agreement:
     for predictor in predictors:
         part = compare(predictor, lambda _: answers, texts)
         assert part.problem is None, (model, predictor.native, part)
-        explanations.check(model, predictor, texts[-1])
+    explanations.check(model, predictors[place % len(predictors)], texts[-1])
     return part
 
 

@@ -26,7 +26,7 @@ from tests.conftest import without_native
 from tests.fitted_models import fitted_pipeline, original, texts_for
 from tests.kinds import Case, fit, hashable
 
-pytestmark = pytest.mark.usefixtures("way")
+either_way = pytest.mark.usefixtures("way")
 
 
 @given(st.binary())
@@ -54,18 +54,21 @@ def test_what_is_forgotten_is_hashed_anew(most: int, monkeypatch: pytest.MonkeyP
     assert compare(predictor, original(model), texts).problem is None
 
 
+@either_way
 def test_a_text_has_room_for_as_many_terms_as_it_has() -> None:
     model = fit(Case("logistic", "hashing-char", 3))
     texts = ["good", "".join(map(chr, range(0x4E00, 0x9FFF))) * 2, "bad " * 9_999, "good"]
     assert compare(translate(model), original(model), texts).problem is None
 
 
+@either_way
 def test_terms_in_columns_that_were_never_met_are_counted_as_unknown() -> None:
     predictor = translate(fit(Case("logistic", "hashing", 3)))
     predictor.predict(["good qqqq", "qqqq"])
     assert predictor.terms_met == (4, 3)  # two words and their pair, and a word
 
 
+@either_way
 def test_terms_of_one_hash_cannot_be_explained_apart() -> None:
     predictor = translate(fit(Case("logistic", "hashing-crowded", 3)))
     answer = predictor.predict(["good"])[0]
@@ -74,6 +77,7 @@ def test_terms_of_one_hash_cannot_be_explained_apart() -> None:
         predictor.explain(" ".join(f"w{number}" for number in range(51)), answer)
 
 
+@either_way
 def test_half_a_surrogate_pair_is_a_term_like_any_other() -> None:
     predictor = translate(fit(Case("logistic", "hashing-char", 3)))
     assert predictor.predict(["good \udc00"])[0].label is not None
