@@ -53,10 +53,8 @@ static int grow(Vocabulary *self)
 
 void meet_hashed(Vocabulary *self, const byte *term, size_t size)
 {
-    if (self->found_count == self->room && !grow(self)) {
-        self->has_no_room = 1;
-        return;
-    }
+    if (self->found_count == self->room && !self->has_no_room) self->has_no_room = !grow(self);
+    if (self->has_no_room) return;
     uint32_t hash = murmur3(term, size);
     int is_negative = hash >> 31 != 0;
     uint32_t column = (is_negative ? 0 - hash : hash) % self->features;
@@ -81,7 +79,9 @@ size_t rank_hashed(Vocabulary *self)
 {
     size_t all = self->found_count, count = 0;
     self->found_count = 0;
-    sort_keys(self->spare, all, self->ranked, self->spare);
+    uint64_t *keys = keys_of(self, all);
+    if (keys != self->spare) memcpy(keys, self->spare, all * sizeof *keys);
+    sort_keys(self, all);
     for (size_t at = 0; at < all; count++) {
         uint32_t column = (uint32_t)(self->ranked[at] >> 32), total = 0;
         size_t first = at;

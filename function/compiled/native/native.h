@@ -28,7 +28,8 @@ table has a line for each column. A Table's `starts` has one entry more than the
 holds 0, or the number of a term plus one; at most half the slots are used, so a search ends. What
 finders give to `meet` are rows' numbers from these tables, no others. Scratch space has an entry for
 each row, and a text uses each once; a Hashed's has `room` entries, and more before one more is met.
-A line of its table is looked for among `own_columns`, whatever these are. A text is below 2 GiB, or it is refused.
+A line of its table is looked for among `own_columns`, whatever these are. A text is below 2 GiB, or
+it is refused.
 
 Why nothing comes in between. Python's lock is held throughout. A finder first makes bytes of its
 text, which may run any Python code (a garbage collection), and then `meet`s terms; from there until
@@ -211,8 +212,10 @@ size_t rank_hashed(Vocabulary *self); /* as rank */
 
 /* scores.c */
 
-/* By the upper half, into as large a space; `spare`, which may be the keys' own, is overwritten. */
-void sort_keys(const uint64_t *keys, size_t count, uint64_t *into, uint64_t *spare);
+/* Where so many keys, columns above what else there is, are to be; and sort them into `ranked`. In one
+place for few of them, which is 0.6 microseconds a text sooner than from one into another. */
+uint64_t *keys_of(const Vocabulary *self, size_t count);
+void sort_keys(const Vocabulary *self, size_t count);
 
 /* The columns met, ascending, each above the number of its occurrences: in `ranked`, and their
 number. Empties the scratch space. */

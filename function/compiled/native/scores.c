@@ -34,27 +34,29 @@ static void sort_many(const uint64_t *keys, size_t count, uint64_t *into, uint64
     }
 }
 
-void sort_keys(const uint64_t *keys, size_t count, uint64_t *into, uint64_t *spare)
+uint64_t *keys_of(const Vocabulary *self, size_t count)
 {
-    if (count > FEW) {
-        sort_many(keys, count, into, spare);
-        return;
-    }
-    memcpy(into, keys, count * sizeof *keys);
-    sort_few(into, count);
+    return count > FEW ? self->spare : self->ranked;
+}
+
+void sort_keys(const Vocabulary *self, size_t count)
+{
+    if (count > FEW) sort_many(self->spare, count, self->ranked, self->spare);
+    else sort_few(self->ranked, count);
 }
 
 size_t rank(Vocabulary *self)
 {
     if (self->features > 0) return rank_hashed(self);
     size_t count = self->found_count;
+    uint64_t *keys = keys_of(self, count);
     for (size_t at = 0; at < count; at++) {
         uint32_t row = self->found[at];
-        self->spare[at] = (uint64_t)self->columns[row] << 32 | self->occurrences[row];
+        keys[at] = (uint64_t)self->columns[row] << 32 | self->occurrences[row];
         self->occurrences[row] = 0;
     }
     self->found_count = 0;
-    sort_keys(self->spare, count, self->ranked, self->spare);
+    sort_keys(self, count);
     return count;
 }
 
