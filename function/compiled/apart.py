@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.ensembles import positive
-from function.compiled.probabilities import joint_to_probabilities, winner
+from function.compiled.probabilities import Decide, joint_to_probabilities, winner
 from function.predictor import Answer, MultilabelPrediction, Prediction
 
 SMALL = 1e-6
 """As decision.NEGLIGIBLE."""
 
-Decide = Callable[[Sequence[float], float], Answer | None]
 Weigh = Callable[[Sequence[float]], list[tuple[float, float]]]
 """Scores to what speaks against each label, and for it."""
 Share = Callable[[tuple[float, float]], float]

@@ -30,6 +30,7 @@ from typing import Any
 
 from function.compiled.numbers import is_number
 from function.compiled.probabilities import (
+    Decide,
     Probabilities,
     clipped,
     joint_to_probabilities,
@@ -40,11 +41,6 @@ from function.compiled.probabilities import (
 from function.predictor import Answer, MultilabelPrediction, Prediction
 
 DecisionSpec = Mapping[str, Any]
-Decide = Callable[[Sequence[float], float], Answer | None]
-"""Scores and a margin to a prediction, or to None where the two best are within the margin:
-rounding could then tip the label, and the caller comes back with scores summed in scikit-learn's
-own order and a margin below zero, which always gets an answer."""
-
 NEGLIGIBLE = 1e-6
 """One-vs-rest probabilities are divided by their sum. Near zero the division magnifies rounding
 without bound (at exactly zero scikit-learn changes rule), so such a sum counts as undecided."""

@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.numbers import is_number
-from function.compiled.probabilities import logistic, softmax, winner
+from function.compiled.probabilities import Decide, logistic, softmax, winner
 from function.predictor import Prediction
-
-Decide = Callable[[Sequence[float], float], Prediction | None]
 
 
 def build_averaged(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:

@@ -60,8 +60,8 @@ def mixes(decision: Mapping[str, Any], classes: int, scores: int) -> list[Mix]:
         raise NotExplainable("compiled", "each two of its labels vote for one of them")
     if decision["kind"] in REASONS:
         raise NotExplainable("compiled", REASONS[decision["kind"]])
-    stop = classes if decision["kind"] == "nearest" else scores
-    columns = [member["columns"] for member in decision.get("members", ())] or [(0, stop)]
+    first = (0, classes if decision["kind"] == "nearest" else scores)
+    columns = [member["columns"] for member in decision.get("members", ())] or [first]
     own = [_rows_of_labels(start, stop, classes) for start, stop in columns]
     return [[(row, sign / len(own)) for row, sign in mix] for mix in zip(*own, strict=True)]
 

@@ -12,10 +12,9 @@ from typing import Any
 
 from function.compiled.ensembles import BUILDERS
 from function.compiled.numbers import is_number
-from function.compiled.probabilities import winner
-from function.predictor import Answer, Prediction
+from function.compiled.probabilities import Decide, winner
+from function.predictor import Prediction
 
-Decide = Callable[[Sequence[float], float], Answer | None]
 Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from function.compiled.faithful import Feature, add_up
-from function.compiled.probabilities import joint_to_probabilities, winner
+from function.compiled.probabilities import Decide, joint_to_probabilities, winner
 from function.predictor import Prediction
-
-Decide = Callable[[Sequence[float], float], Prediction | None]
 
 
 def build_nearest(names: Sequence[str], scores: int) -> Decide:

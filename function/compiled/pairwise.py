@@ -13,16 +13,14 @@ from typing import Any
 
 from function.compiled.coupling import coupled, pairs_of
 from function.compiled.numbers import is_number
-from function.compiled.probabilities import winner
+from function.compiled.probabilities import Decide, winner
 from function.predictor import Prediction
 
 Rank = Callable[[Sequence[float], float], int | None]
 """Scores and a margin to the place of the class, or None where that is within the margin."""
 
 
-def build_pairwise(
-    spec: Mapping[str, Any], names: Sequence[str]
-) -> Callable[[Sequence[float], float], Prediction | None]:
+def build_pairwise(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
     """Return the decision `{"zero", "ties", "platt"}`.
 
     `zero` is the class of a pair, "first" or "second", that has the vote of a score of exactly
@@ -50,9 +48,7 @@ def build_pairwise(
     return decide
 
 
-def _without_probabilities(
-    names: Sequence[str], rank: Rank
-) -> Callable[[Sequence[float], float], Prediction | None]:
+def _without_probabilities(names: Sequence[str], rank: Rank) -> Decide:
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
         best = rank(scores, margin)
         return None if best is None else Prediction(names[best], None, None)

@@ -6,7 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import exp, log
 
+from function.predictor import Answer
+
 Probabilities = Callable[[Sequence[float]], Sequence[float]]
+Decide = Callable[[Sequence[float], float], Answer | None]
+"""Scores and a margin to a prediction, or to None where the two best are within the margin:
+rounding could then tip the label, and the caller comes back with scores summed in scikit-learn's
+own order and a margin below zero, which always gets an answer."""
 
 
 def softmax(scores: Sequence[float]) -> list[float]:
