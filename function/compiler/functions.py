@@ -46,10 +46,8 @@ class Reading(NamedTuple):
 
 def read_functions(step: Any) -> Reading:
     """Read what of a CountVectorizer may be a function."""
-    analyze = built(step, "build_analyzer")
-    if analyze is None and callable(step.analyzer):
-        analyze = step.analyzer
-    if analyze is not None:
+    analyze = built(step, "build_analyzer", step.analyzer)
+    if callable(analyze):
         pattern = pattern_of(analyze)
         own = Functions() if pattern else Functions(analyze=_function(analyze))
         return Reading("word", True, False, None, (), pattern, own)
@@ -57,18 +55,18 @@ def read_functions(step: Any) -> Reading:
     pattern, tokenize = None, None
     if step.analyzer == "word":
         pattern = step.token_pattern
-        own_tokens = built(step, "build_tokenizer") or step.tokenizer
-        if own_tokens is not None:
-            pattern = pattern_of(own_tokens)
-            tokenize = None if pattern else _function(own_tokens)
+        tokenizer = built(step, "build_tokenizer", step.tokenizer)
+        if tokenizer is not None:
+            pattern = pattern_of(tokenizer)
+            tokenize = None if pattern else _function(tokenizer)
     own = Functions(None, prepare, tokenize)
     return Reading(step.analyzer, False, lowercase, accents, methods, pattern, own)
 
 
 def _read_preparing(step: Any) -> Preparing:
-    own = built(step, "build_preprocessor") or step.preprocessor
-    if own is not None:
-        return _preparing([own])
+    preprocessor = built(step, "build_preprocessor", step.preprocessor)
+    if preprocessor is not None:
+        return _preparing([preprocessor])
     if callable(step.strip_accents):
         return _preparing([*([str.lower] if step.lowercase else []), step.strip_accents])
     return bool(step.lowercase), step.strip_accents or None, (), ()

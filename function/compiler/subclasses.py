@@ -9,7 +9,6 @@ asked.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from function.compiler.sklearn_names import NotCompilable, describe
@@ -43,10 +42,11 @@ def vectorizer_name(step: Any) -> str | None:
     return f"{TEXT}.{known[base]}"
 
 
-def built(step: Any, builder: str) -> Callable[[str], Any] | None:
-    """Return what an overridden one of BUILDERS makes; None where it is scikit-learn's own."""
+def built(step: Any, builder: str, parameter: Any) -> Any:
+    """Return what an overridden one of BUILDERS makes; where it is scikit-learn's own, what the
+    parameter of the same meaning is."""
     usual = getattr(sys.modules[TEXT].CountVectorizer, builder)
-    return None if getattr(type(step), builder) is usual else getattr(step, builder)()
+    return parameter if getattr(type(step), builder) is usual else getattr(step, builder)()
 
 
 def _matters(name: str, base: type) -> bool:
