@@ -46,7 +46,7 @@ add   = printf '%s\n' "FROM $(IMAGE):$(1)" $(2) | $(DOCKER) build --quiet --tag 
 
 BUILT     = $(strip $(foreach kind,slim compiled registry,\
   $(shell $(DOCKER) image inspect $(IMAGE):$(kind) >/dev/null 2>&1 && echo $(kind))))
-UV        = install --quiet --disable-pip-version-check uv
+GET_UV    = install --quiet --disable-pip-version-check uv
 LOCK      = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --no-header \
   --generate-hashes --quiet
 # A share has the versions of the whole, and no cryptography (the Dockerfile says why).
@@ -162,8 +162,8 @@ $(VENV)/installed: requirements.txt
 	@echo "Creating $(VENV) and installing; about a minute the first time."
 	@# Python's own way to a pip in there takes three seconds; a pip beside it is uv's way in.
 	$(PYTHON) -m venv --without-pip $(VENV)
-	@$(PYTHON) -m pip --python $(BIN)/python $(UV) 2>/dev/null \
-	  || { $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip $(UV); }
+	@$(PYTHON) -m pip --python $(BIN)/python $(GET_UV) 2>/dev/null \
+	  || { $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip $(GET_UV); }
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install -r requirements.txt pip
 	@touch $@
 

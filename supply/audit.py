@@ -15,7 +15,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,10 @@ def requirement_files(folder: Path) -> list[Path]:
     for pin in chain.from_iterable(map(pins, LOCKS)):
         lines.setdefault(pin.name, {})[pin.version] = f"{pin.name}=={pin.version}\n"
     paths = []
-    for nth in range(max(map(len, lines.values()))):
+    versions = zip_longest(*(own.values() for own in lines.values()), fillvalue="")
+    for nth, one_of_each in enumerate(versions):
         path = folder / f"requirements.{nth}.txt"
-        found = [[*versions.values()][nth:][:1] for versions in lines.values()]
-        path.write_text("".join(chain.from_iterable(found)))
+        path.write_text("".join(one_of_each))
         paths.append(path)
     return paths
 
