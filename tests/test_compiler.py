@@ -60,6 +60,7 @@ from tests.fitted_models import (
     original,
     texts_for,
 )
+from tests.kinds import OwnVectorizer
 
 pytestmark = pytest.mark.usefixtures("way")
 SEED = 1
@@ -379,11 +380,6 @@ def test_calibration_of_a_frozen_model_is_compiled():
     model = frozen_calibration()
     predictor, _ = compile_model(model, original(model))
     assert_same(predictor, model, texts_for(SEED, 60))
-
-
-class OwnVectorizer(TfidfVectorizer):
-    def transform(self, raw_documents):
-        return super().transform([2 * text for text in raw_documents])
 
 
 class OwnStep(TransformerMixin, BaseEstimator):

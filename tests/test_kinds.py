@@ -38,7 +38,7 @@ from function.errors import NotExplainable
 from function.model.sources import answers_of
 from function.originals.predictors import SklearnPredictor
 from tests.damage import check_flipped
-from tests.fitted_models import LABELS, TEXTS, fitted_pipeline, original, texts_for
+from tests.fitted_models import LABELS, TEXTS, as_input, fitted_pipeline, original, texts_for
 from tests.kinds import CASES, KERNELS, Case, fit, hashable
 
 pytestmark = [
@@ -141,6 +141,27 @@ def test_mirrored_classes_tie_as_in_scikit_learn(kind: str) -> None:
         model = make_pipeline(vectorizer(), MIRRORED[kind]()).fit(texts * times, labels * times)
         found = compare(translate(model), original(model), asked)
         assert found.problem is None, found
+
+
+def test_the_nearest_centroid_of_uneven_priors_is_compiled(tmp_path: Path) -> None:
+    model = fitted_pipeline(classifier=NearestCentroid(priors=[0.6, 0.3, 0.1]))
+    predictor, _ = compile_model(model, original(model))
+    assert predictor.decision == {"kind": "naive_bayes"}
+    save(tmp_path / "model", predictor, {})
+    found = compare(load(tmp_path / "model")[0], original(model), texts_for(SEED, 100))
+    assert found.problem is None, found
+
+
+def test_the_nearest_centroid_of_before_probabilities_gives_labels_only(tmp_path: Path) -> None:
+    model = fitted_pipeline(classifier=NearestCentroid())
+    texts = texts_for(SEED, 100)
+    expected = [str(label) for label in model.predict(as_input(model, texts))]
+    del model[-1].class_prior_  # of scikit-learn 1.6 and later
+    save(tmp_path / "model", translate(model), {})
+    loaded = load(tmp_path / "model")[0]
+    answers = loaded.predict(texts)
+    assert [(answer.label, answer.scores) for answer in answers] == [(it, None) for it in expected]
+    assert loaded.explain(texts[-1], answers[-1]).link["kind"] == "none"
 
 
 def test_a_threshold_on_a_whole_pipeline_is_compiled() -> None:

@@ -29,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from function.compiler.compiler import NotCompilable, translate
 from tests.fitted_models import LABELS, TEXTS, fitted_pipeline
-from tests.kinds import Dense
+from tests.kinds import Dense, OwnVectorizer
 
 Make = Callable[[], Any]
 
@@ -41,11 +41,6 @@ def after(*steps: Any, first: Any = None) -> Make:
 def behind(classifier: Any, *steps: Any) -> Make:
     vectorizer = make_pipeline(CountVectorizer(), *steps) if steps else CountVectorizer()
     return lambda: fitted_pipeline(vectorizer, classifier)
-
-
-class Longer(TfidfVectorizer):
-    def transform(self, raw_documents: Any) -> Any:
-        return super().transform([2 * text for text in raw_documents])
 
 
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
@@ -65,8 +60,8 @@ REASONS: list[tuple[Make, str]] = [
         "NearestCentroid with metric='manhattan'; metric='euclidean' is compiled",
     ),
     (
-        lambda: fitted_pipeline(Longer()),
-        "Longer (from tests.test_reasons, not a scikit-learn class of its own) overrides transform "
+        lambda: fitted_pipeline(OwnVectorizer()),
+        "OwnVectorizer (from tests.kinds, not a scikit-learn class of its own) overrides transform "
         "of TfidfVectorizer; one that overrides build_analyzer, build_preprocessor, "
         "build_tokenizer is compiled",
     ),
