@@ -14,7 +14,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.svm import LinearSVC
 
 from function.compiler.compiler import NotCompilable, translate
-from function.compiler.patterns import MANY_SECONDS, MOST_SECONDS, slow_patterns, timing
+from function.compiler.patterns import slow_patterns, timing
 from tests.conftest import AppFactory
 from tests.fitted_models import LABELS, TEXTS, fitted_pipeline
 
@@ -52,7 +52,7 @@ USUAL = [
 @pytest.mark.parametrize("pattern", ENDLESS)
 def test_a_pattern_on_which_a_text_would_not_end_is_found_out(pattern: str) -> None:
     found = timing(pattern)
-    assert found is not None and found.seconds > MOST_SECONDS
+    assert found is not None and found.is_endless
 
 
 @pytest.mark.parametrize("pattern", USUAL)
@@ -62,7 +62,8 @@ def test_a_usual_pattern_is_not_suspected(pattern: str) -> None:
 
 def test_time_with_the_square_of_the_text_is_worth_a_warning() -> None:
     found = timing(r"\w+!")
-    assert found is not None and MANY_SECONDS < found.seconds < MOST_SECONDS
+    assert found is not None and not found.is_endless
+    assert 500 < found.times < 20_000, "a multiple of what words take, whatever the machine"
 
 
 def unfitted(vectorizer: Any) -> Any:

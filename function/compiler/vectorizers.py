@@ -16,7 +16,7 @@ from function.compiler.columns import apply, apply_tfidf
 from function.compiler.fitted import FittedVectorizer, fitted
 from function.compiler.functions import read_before, read_functions
 from function.compiler.hashing import read_hashing
-from function.compiler.patterns import MOST_SECONDS, in_words, named, timing
+from function.compiler.patterns import in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 from function.compiler.subclasses import TEXT, vectorizer_name
 
@@ -152,7 +152,7 @@ def _read_analyzer(step: Any, before: Before) -> tuple[AnalyzerSpec, Functions]:
         raise NotCompilable(f"{describe(step)} has stop words that are not strings")
     shortest, longest = (1, 1) if reading.is_whole else step.ngram_range
     pattern = reading.token_pattern
-    if pattern and (found := timing(pattern)) and found.seconds > MOST_SECONDS:
+    if pattern and (found := timing(pattern)) and found.is_endless:
         raise NotCompilable(in_words(named(step), found))
     spec = AnalyzerSpec(
         analyzer=reading.analyzer,

@@ -146,7 +146,7 @@ def _examined(model: Any, lineage: Lineage, versions: Versions) -> Lineage:
         restored = restore(model)
         for name, found in patterns.slow_patterns(model):
             warnings.append(patterns.in_words(name, found))
-            if found.seconds > patterns.MOST_SECONDS:
+            if found.is_endless:
                 raise ModelLoadError(warnings[-1])
     told = {"trained_with": versions, "restored": restored, "warnings": warnings}
     told = {name: value for name, value in told.items() if value}
