@@ -4,7 +4,9 @@ best of either."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from math import exp, log
+from operator import sub, truediv
 
 from function.predictor import Answer
 
@@ -18,16 +20,15 @@ own order and a margin below zero, which always gets an answer."""
 def softmax(scores: Sequence[float]) -> list[float]:
     """sklearn.utils.extmath.softmax for one row."""
     best = max(scores)
-    powers = [exp(score - best) for score in scores]
-    total = sum(powers)
-    return [power / total for power in powers]
+    powers = [*map(exp, map(sub, scores, repeat(best)))]
+    return [*map(truediv, powers, repeat(sum(powers)))]
 
 
 def joint_to_probabilities(scores: Sequence[float]) -> list[float]:
     """_BaseNB: exp(joint - logsumexp(joint)), whose rounding softmax does not share."""
     best = max(scores)
-    evidence = log(sum([exp(score - best) for score in scores])) + best
-    return [exp(score - evidence) for score in scores]
+    evidence = log(sum(map(exp, map(sub, scores, repeat(best))))) + best
+    return [*map(exp, map(sub, scores, repeat(evidence)))]
 
 
 def logistic(score: float) -> float:

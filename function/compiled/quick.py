@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from math import sqrt
+from operator import add, mul
 
 from function.compiled.faithful import frequency
 from function.compiled.rows import COLUMN_BITS, FIELD_MASK, RowLayout
@@ -125,10 +126,10 @@ def _build_finish(
 
     def divide(fields: Fields) -> Scores:
         factor = weight / (sqrt(fields[0]) or 1.0)
-        return [x * factor + bias for x, bias in zip(fields[1:], intercepts, strict=False)]
+        return [*map(add, map(mul, fields[1:], repeat(factor)), intercepts)]
 
     def leave(fields: Fields) -> Scores:
-        return [x * weight + bias for x, bias in zip(fields, intercepts, strict=False)]
+        return [*map(add, map(mul, fields, repeat(weight)), intercepts)]
 
     if vectorizer.norm != "l2":
         return leave
