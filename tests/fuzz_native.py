@@ -187,6 +187,7 @@ def compare_answers(
     values = [b"".join(VALUE.pack(column, value) for column, value in line) for line in given]
     same(native.values(texts, 0), values, texts)
     compare_decisions(rng, totals, scores)
+    compare_layers(rng, totals, scores)
     return texts
 
 
@@ -310,6 +311,25 @@ def compare_decisions(rng: random.Random, totals: bytearray, scores: int) -> Non
             same(names[found[0]], expected.label, (decision, row))
             for mine, theirs in zip(found[1] or (), expected.scores or (), strict=True):
                 same(math.isclose(mine, theirs, rel_tol=1e-12, abs_tol=1e-15), True, (mine, theirs))
+
+
+def compare_layers(rng: random.Random, totals: bytearray, scores: int) -> None:
+    """Of the same scores, both ways."""
+    from function.compiled import native
+    from function.compiled.layers import ACTIVATIONS, Layer
+
+    count, activation = rng.randint(1, 9), rng.choice([*ACTIVATIONS])
+    columns = [tuple(rng.gauss(0, 1) for _ in range(scores)) for _ in range(count)]
+    layer = Layer(activation, columns, (0.0,) * count)
+    intercepts = [rng.uniform(-1, 1) for _ in range(scores)]
+    packed, numbers = array("d", intercepts).tobytes(), array("d", totals).tolist()
+    found = array("d", native._native.pass_on(totals, packed, activation, layer.packed()))
+    same(len(found) * scores, len(numbers) * count, (len(numbers), scores, count))
+    for at in range(0, len(numbers), scores):
+        expected = layer.of([*map(add, numbers[at : at + scores], intercepts)])
+        own = found[at // scores * count :]
+        for mine, theirs in zip(own, expected, strict=False):
+            same(math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-9), True, (mine, theirs))
 
 
 def same(found: object, expected: object, about: object) -> None:

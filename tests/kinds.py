@@ -22,6 +22,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     VotingClassifier,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
@@ -34,6 +35,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC, NuSVC
@@ -80,6 +82,17 @@ ON_SOME: dict[str, Callable[[], Any]] = {
     "svc-sigmoid": lambda: SVC(kernel="sigmoid", coef0=-0.1),
     "nearest-shrunken": lambda: NearestCentroid(shrink_threshold=0.2),
     "nearest-priors": lambda: NearestCentroid(priors="empirical"),
+    "neurons": lambda: MLPClassifier((12,), max_iter=20, random_state=0),
+    "neurons-deep": lambda: MLPClassifier(
+        (9, 6), activation="tanh", alpha=0.1, max_iter=20, random_state=0
+    ),
+    "neurons-logistic": lambda: MLPClassifier(
+        (5,), activation="logistic", max_iter=20, random_state=0
+    ),
+    "neurons-none": lambda: MLPClassifier((), max_iter=20, random_state=0),
+    "voting-neurons": lambda: VotingClassifier(
+        [*MEMBERS, ("neurons", MLPClassifier((7,), max_iter=20, random_state=0))], voting="soft"
+    ),
     "tree": lambda: DecisionTreeClassifier(random_state=0),
     "extra-tree": lambda: ExtraTreeClassifier(max_leaf_nodes=12, random_state=0),  # best first
     "forest": lambda: RandomForestClassifier(9, random_state=0),
@@ -199,6 +212,9 @@ SCALED: dict[str, Callable[[], Any]] = {
     "svd": lambda: make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2)), TruncatedSVD(20, random_state=0)
     ),
+    "svd-normed": lambda: make_pipeline(
+        TfidfVectorizer(), TruncatedSVD(12, random_state=0), Normalizer(copy=False)
+    ),
     "svd-scaled": lambda: make_pipeline(
         TfidfVectorizer(), TruncatedSVD(10, random_state=0), StandardScaler()
     ),
@@ -264,6 +280,7 @@ CASES += [
     for on in SCALED
     for classes in (2, 3)
 ]
+CASES += [Case("neurons", "svd-normed", 3), Case("neurons-deep", "hashing-union", 3)]
 CASES += [
     Case(kind, on, classes)
     for kind in ("forest", "hist-boosting")
@@ -292,6 +309,7 @@ def fit(case: Case) -> Pipeline:
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The `probability` parameter", FutureWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of neurons: nobody minds here
         return model.fit(as_input(model, texts), labels)
 
 

@@ -261,6 +261,8 @@ DAMAGED = [
     Case("threshold-voting", "tfidf", 2),
     Case("dummy", "count", 3),
     Case("nearest", "count", 3),
+    Case("neurons-deep", "count", 3),
+    Case("logistic", "svd-normed", 3),
     Case("svc-rbf-probability", "tfidf", 3),
     Case("svc-poly", "count", 2),
     Case("forest", "tfidf", 3),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -18,13 +19,13 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
-from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
-from sklearn.neighbors import NearestCentroid
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import Binarizer, MaxAbsScaler, Normalizer, StandardScaler
-from sklearn.svm import SVC
+from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from function.compiler.compiler import NotCompilable, translate
@@ -43,12 +44,13 @@ def behind(classifier: Any, *steps: Any) -> Make:
     return lambda: fitted_pipeline(vectorizer, classifier)
 
 
+SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 REASONS: list[tuple[Make, str]] = [
     (
-        behind(MLPClassifier((2,), max_iter=2, random_state=0)),
-        "MLPClassifier is not a classifier the compiler knows; LogisticRegression, LinearSVC, "
-        "SGDClassifier, MultinomialNB and others in docs/compiled.md are",
+        behind(KNeighborsClassifier()),
+        "KNeighborsClassifier is not a classifier the compiler knows; LogisticRegression, "
+        "LinearSVC, SGDClassifier, MultinomialNB and others in docs/compiled.md are",
     ),
     (
         behind(DummyClassifier(strategy="uniform")),
@@ -140,10 +142,30 @@ REASONS: list[tuple[Make, str]] = [
         "MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are compiled there",
     ),
     (
-        after(TruncatedSVD(5), Normalizer()),
-        "Normalizer after TruncatedSVD; without it, or with a StandardScaler there, the two are "
-        "compiled",
+        after(TruncatedSVD(5), MinMaxScaler()),
+        "MinMaxScaler after TruncatedSVD; without it, or with a StandardScaler or a Normalizer "
+        "there, the two are compiled",
     ),
+    (
+        after(TruncatedSVD(5), Normalizer("l1")),
+        "Normalizer(norm='l1') after TruncatedSVD; norm='l2' is compiled there",
+    ),
+    (
+        behind(OneVsOneClassifier(LinearSVC()), TruncatedSVD(5), Normalizer()),
+        "Normalizer after TruncatedSVD, before a classifier made of others or of support vectors; "
+        "LogisticRegression, LinearSVC and SGDClassifier are compiled there",
+    ),
+    *[
+        (
+            lambda whole=whole: whole.fit(TEXTS, LABELS),
+            f"{type(whole).__name__} over a Normalizer after TruncatedSVD; without the Normalizer "
+            "it is compiled",
+        )
+        for whole in (
+            CalibratedClassifierCV(SEMANTIC, cv=2),
+            OneVsRestClassifier(SEMANTIC),
+        )
+    ],
     (after(Normalizer()), "Normalizer on values of norm='l2'; one is enough"),
     (
         after(Normalizer("max"), first=CountVectorizer()),

@@ -46,12 +46,16 @@ def build_answers(
     weights."""
     names = tuple(labels)
     add_up = build_sums(vectorizers, len(intercepts), binarize, machine)
-    packed, decide = array("d", intercepts).tobytes(), native._native.decide
-    decide_in_python = build_decision(decision, labels, len(intercepts))
+    layers, last, decision = _layers(decision, intercepts)
+    packed, decide, pass_on = _packed(last), native._native.decide, native._native.pass_on
+    decide_in_python = build_decision(decision, labels, len(last))
     kind, is_uniform = _kind(decision)
 
     def found(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-        return decide(add_up(texts), packed, kind, is_uniform)
+        totals = add_up(texts)
+        for layer in layers:
+            totals = pass_on(totals, *layer)
+        return decide(totals, packed, kind, is_uniform)
 
     def with_probabilities(texts: Sequence[str]) -> list[Answer]:
         return [
@@ -133,6 +137,26 @@ def _weighed(vectorizer: Vectorizer, scores: int, binarize: float | None) -> Nat
         binarize=binarize,
     )
     return vocabulary
+
+
+def _layers(
+    decision: Mapping[str, Any], intercepts: Sequence[float]
+) -> tuple[list[tuple[bytes, str, bytes]], Sequence[float], Mapping[str, Any]]:
+    """The layers that the scores go through, as layers.c takes them; then the intercepts of those
+    that come out, and what is decided of them."""
+    if decision["kind"] != "layers":
+        return [], intercepts, decision
+    from function.compiled.layers import read_layers
+
+    found = []
+    for layer in read_layers(decision, len(intercepts)):
+        found.append((_packed(intercepts), layer.activation, layer.packed()))
+        intercepts = layer.intercepts
+    return found, intercepts, decision["decision"]
+
+
+def _packed(numbers: Sequence[float]) -> bytes:
+    return array("d", numbers).tobytes()
 
 
 def _kind(decision: Mapping[str, Any]) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | averaged, voted | one per class | decision trees, forests, AdaBoostClassifier |
 | boosted | 1, or one per class | GradientBoostingClassifier, HistGradientBoostingClassifier |
 | nearest | one per class, or two | NearestCentroid |
+| layers | one per neuron, or component | MLPClassifier; TruncatedSVD and Normalizer before others |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
 | constant | none | a classifier fitted on a single class |
 """
@@ -97,6 +98,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.nearest import build_nearest
 
         return build_nearest(names, scores)
+    if kind == "layers":
+        from function.compiled.layers import build_layers
+
+        return build_layers(spec, names, scores, build_decision)
     from function.compiled.ensembles import BUILDERS
 
     if kind in BUILDERS:
@@ -114,7 +119,7 @@ _LINKS: Mapping[str, Callable[[float], float]] = {"logistic": logistic, "clipped
 
 _ANY = frozenset(
     ("averaged_apart", "bayes_apart", "calibrated", "constant", "fixed")
-    + ("members", "nearest", "threshold")
+    + ("layers", "members", "nearest", "threshold")
 )
 """Of any number of scores, as far as is known here."""
 

@@ -48,6 +48,7 @@ _EACH = {"logistic": ("sigmoid", logistic), "clipped": ("clipped", clipped)}
 REASONS = {
     "bayes_apart": "each label has a classifier that weighs it against its absence",
     "fixed": "it answers the same whatever the text",
+    "layers": "layers stand between what its terms weigh and its labels",
     "members": "its members decide by themselves, and what they decide is added up",
     "threshold": "a threshold decides, and not which label's score is higher",
 }

@@ -19,7 +19,7 @@ Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]
 """Scores and a margin to what a member gives each of the model's classes; None within it."""
-INSIDE = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", *BUILDERS)
+INSIDE = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", "layers", *BUILDERS)
 """What a member's decision may be: none is made of others again."""
 
 

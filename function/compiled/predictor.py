@@ -189,10 +189,16 @@ class CompiledPredictor:
         if self.own_functions:
             return 0
         most = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
-        if self._machine is None:
-            return most
-        micros = self._machine.micros * (1 if self.native else IN_PYTHON)
+        micros = self._micros() * (1 if self.native else IN_PYTHON)
         return min(most, int(1000 * SHORTEST_TEXT / max(micros, 1.0)))
+
+    def _micros(self) -> float:
+        """How long a text takes in C beyond the sums of its terms' weights, roughly."""
+        if self.decision["kind"] == "layers":
+            from function.compiled.layers import micros_of
+
+            return micros_of(self.decision, len(self.intercepts))
+        return 0.0 if self._machine is None else self._machine.micros
 
     def _settle(self) -> Settle | None:
         """What answers ties where it is not the sum of weights that scikit-learn reckons. It is

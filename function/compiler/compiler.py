@@ -9,6 +9,7 @@ from typing import Any
 from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.kernels import KernelVectors
+from function.compiled.layers import gain_of
 from function.compiled.names import rename
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.support import SupportVectors
@@ -73,8 +74,8 @@ def translate(
     _settle_binarize(vectorizers, classifier)
     _fold_factors(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
-    packed = [*_join_weights(vectorizers, classifier)]
     try:
+        packed = [*_join_weights(vectorizers, classifier)]
         for vectorizer in packed:
             check_numbers(vectorizer, len(classifier.weights))
         return CompiledPredictor(
@@ -157,6 +158,8 @@ def _join_weights(
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
     most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
+    if classifier.decision["kind"] == "layers":
+        most_rounding /= gain_of(classifier.decision, len(classifier.weights))
     in_python = any(vectorizer.own_functions for vectorizer in vectorizers)
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)

@@ -20,6 +20,9 @@ from function.compiler.fitted import FittedVectorizer
 MOST_ROUNDING = MARGIN / 2
 """Of a score: then what the quick way decides, the faithful one decides the same."""
 
+MOST_PACKED = 2**22
+"""Of a vectorizer's weights: more take minutes to pack, and as much room again as by themselves."""
+
 MOST_SQUARE_ROUNDING = 1e-12
 """Of a square, as a share of the smallest."""
 
@@ -33,11 +36,12 @@ def pack_vectorizer(
     """Return the vectorizer with its part of the classifier: one list of weights per score, each
     with a weight per term.
 
-    It has a quick way if that rounds scores by `most_rounding` at most; below zero is never.
+    It has a quick way if that rounds scores by `most_rounding` at most (below zero is never), and
+    the weights are not too many to pack.
     """
     values = fitted.idf or [1.0] * len(fitted.terms)
     units, layout, rows = None, RowLayout(0), [()] * len(values)
-    if fitted.norm != "l1":
+    if fitted.norm != "l1" and len(weights) * len(values) <= MOST_PACKED:
         products = [[v * w for v, w in zip(values, row, strict=True)] for row in weights]
         units = units_for(fitted, values, weights, products, most_rounding)
     if units is not None:

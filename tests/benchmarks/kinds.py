@@ -30,7 +30,9 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import Normalizer
 from sklearn.svm import SVC, LinearSVC
 
 from function.compiled import native
@@ -107,6 +109,14 @@ def _mixed_voting() -> Any:
     return VotingClassifier([*members, ("forest", _random_forest())], voting="soft")
 
 
+def _neurons() -> Any:
+    return MLPClassifier(max_iter=3, random_state=0)
+
+
+def _semantic() -> Any:
+    return make_pipeline(_pairs(), TruncatedSVD(100), Normalizer())
+
+
 def _voting() -> Any:
     members = [("logistic", LogisticRegression()), ("bayes", MultinomialNB())]
     return VotingClassifier(members, voting="soft")
@@ -153,6 +163,8 @@ KINDS = [
     Kind("hashed words and pairs", lambda: HashingVectorizer(ngram_range=(1, 2)), _one_vs_rest),
     Kind("voting, soft", _pairs, _voting),
     Kind("TruncatedSVD to 100", lambda: make_pipeline(_pairs(), TruncatedSVD(100))),
+    Kind("TruncatedSVD to 100, normed", _semantic),
+    Kind("MLPClassifier of 100", _pairs, _neurons),
 ]
 
 

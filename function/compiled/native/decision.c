@@ -4,7 +4,7 @@
 
 typedef enum { SCORES, LABELS, SOFTMAX, NAIVE_BAYES, LOGISTIC, CLIPPED } Kind;
 
-static double logistic(double score)
+double logistic(double score)
 {
     return 1.0 / (1.0 + exp(-score)); /* 0.0 where the divisor is infinite */
 }

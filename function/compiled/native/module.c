@@ -37,6 +37,7 @@ int add_type(PyObject *module, const char *name, size_t size, newfunc make, dest
 
 static PyMethodDef functions[] = {
     {"decide", decide, METH_VARARGS, NULL},
+    {"pass_on", pass_on, METH_VARARGS, NULL},
     {"largest", largest, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

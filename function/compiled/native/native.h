@@ -12,6 +12,7 @@
     values.c      texts that come as their values
     forest.c      what a text comes to in decision trees
     kernels.c     what it comes to beside support vectors
+    layers.c      scores to those of the next layer
     decision.c    scores to probabilities
 
 Who owns what. A vocabulary stays as its files have it (artifact.py): terms one after the other, two
@@ -44,7 +45,7 @@ the scores are added up nothing of Python is called, so scratch space is one tex
 #include <math.h>
 #include <string.h>
 
-#define VERSION 9 /* native.py's: a module that is older than it is left alone */
+#define VERSION 10 /* native.py's: a module that is older than it is left alone */
 #define NOT_FOUND UINT32_MAX
 #define LARGEST_TEXT INT32_MAX
 
@@ -248,5 +249,9 @@ int add_kernels(PyObject *module);
 int add_pairs(PyObject *module);
 int add_terms(PyObject *module);
 PyObject *decide(PyObject *module, PyObject *arguments);
+PyObject *pass_on(PyObject *module, PyObject *arguments);
+
+/* decision.c */
+double logistic(double score);
 
 #endif

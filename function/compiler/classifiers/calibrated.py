@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from function.compiler.classifiers import bayes, linear, trees
-from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
+from function.compiler.classifiers.fitted import (
+    FittedClassifier,
+    Read,
+    classes_of,
+    over,
+    without_layers,
+)
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 KNOWN_INSIDE = {*linear.READERS, *bayes.READERS, *trees.READERS} - {bayes.BAYES + "BernoulliNB"}
@@ -52,7 +58,7 @@ def _read_base(member_of: Any, member: Any, classes: Sequence[Any], read: Read) 
     last = flatten(estimator)[-1]
     if public_name(last) not in KNOWN_INSIDE:
         raise over(member_of, last, "linear classifiers, MultinomialNB, ComplementNB and trees")
-    base = read(estimator)
+    base = without_layers(member_of, read(estimator))
     if base.classes != list(classes):
         raise NotCompilable("CalibratedClassifierCV with a member that saw only some classes")
     return base

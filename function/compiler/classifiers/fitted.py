@@ -79,6 +79,16 @@ def over(model: Any, part: Any, known: str) -> NotCompilable:
     return NotCompilable(f"{describe(model)} over {describe(part)}; over {known} it is compiled")
 
 
+def without_layers(model: Any, part: FittedClassifier) -> FittedClassifier:
+    """Return the part of a model that makes something of its scores; layers' are no scores."""
+    if part.decision["kind"] == "layers":
+        raise NotCompilable(
+            f"{describe(model)} over a Normalizer after TruncatedSVD; without the Normalizer it is "
+            "compiled"
+        )
+    return part
+
+
 def require_double(model: Any, numbers: Any) -> None:
     """Refuse what is not computed in double precision."""
     if numbers.dtype.name != "float64":
@@ -88,8 +98,18 @@ def require_double(model: Any, numbers: Any) -> None:
         )
 
 
+def layered(layers: list[dict[str, Any]], decision: dict[str, Any]) -> dict[str, Any]:
+    """Return the decision with these layers before it, ahead of those that it has."""
+    if decision["kind"] == "layers":
+        return {**decision, "layers": [*layers, *decision["layers"]]}
+    is_multilabel = decision["kind"] == "multilabel"
+    return {"kind": "layers", "layers": layers, "decision": decision, "multilabel": is_multilabel}
+
+
 def magnifies_rounding(decision: Mapping[str, Any], classes: int) -> bool:
     """Whether what is made of the scores magnifies a rounding beyond any bound: steps, and clipped
     probabilities divided by a sum that may be next to nothing."""
+    if decision["kind"] == "layers":
+        return magnifies_rounding(decision["decision"], classes)
     is_divided = decision["kind"] == "one_vs_rest" and classes > 2
     return bool(decision.get("faithful")) or decision.get("link") == "clipped" and is_divided

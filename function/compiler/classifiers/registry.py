@@ -15,6 +15,7 @@ from function.compiler.classifiers import (
     dummy,
     ensembles,
     linear,
+    neural,
     pairwise,
     trees,
 )
@@ -35,6 +36,7 @@ READERS: Mapping[str, Read] = {
     **linear.READERS,
     **bayes.READERS,
     **centroids.READERS,
+    **neural.READERS,
     **pairwise.READERS,
     **dummy.READERS,
     **trees.READERS,

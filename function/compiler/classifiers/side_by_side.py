@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from function.compiler.classifiers import bayes, linear, trees
-from function.compiler.classifiers.fitted import FittedClassifier, Read, classes_of, over
+from function.compiler.classifiers.fitted import (
+    FittedClassifier,
+    Read,
+    classes_of,
+    over,
+    without_layers,
+)
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
 
 
@@ -71,4 +77,4 @@ def _read_binary_part(model: Any, part: Any, read: Read) -> FittedClassifier:
     last = flatten(part)[-1]
     if public_name(last) not in {*linear.READERS, *bayes.READERS, *trees.AVERAGED}:
         raise over(model, last, "linear classifiers, naive Bayes, trees and forests")
-    return read(part)
+    return without_layers(model, read(part))
