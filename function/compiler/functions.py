@@ -127,13 +127,28 @@ def name_of(call: Any) -> str:
 
 def pattern_of(tokenize: Any) -> str | None:
     """The token pattern whose matches are what ``tokenize`` returns, for functions that mean just
-    that: `str.split` and `re.compile(...).findall`."""
+    that: `str.split`, `re.compile(...).findall` and NLTK's `RegexpTokenizer(...).tokenize`."""
     if tokenize is str.split:
         return WORDS
-    owner = getattr(tokenize, "__self__", None)
+    owner: Any = getattr(tokenize, "__self__", None)
     if isinstance(owner, re.Pattern) and tokenize == owner.findall:
         return _as_pattern(owner)
+    nltk = sys.modules.get("nltk.tokenize")
+    if nltk and type(owner) in (getattr(nltk, name) for name in _TOKENIZERS):
+        return _pattern_of_nltk(owner) if tokenize == owner.tokenize else None
     return None
+
+
+_TOKENIZERS = ("RegexpTokenizer", "WhitespaceTokenizer", "WordPunctTokenizer")
+
+
+def _pattern_of_nltk(tokenizer: Any) -> str | None:
+    """Follows `RegexpTokenizer.tokenize` in nltk/tokenize/regexp.py, which finds its pattern, or
+    what stands between."""
+    if not tokenizer._gaps:
+        return _as_pattern(re.compile(tokenizer._pattern, tokenizer._flags))
+    is_white_space = tokenizer._pattern == r"\s+" and not tokenizer._flags & re.A
+    return WORDS if is_white_space and tokenizer._discard_empty else None
 
 
 _SAME = {r"\w+": r"\b\w+\b", r"\w\w+": r"\b\w\w+\b", r"\w{2,}": r"\b\w\w+\b"}
