@@ -18,14 +18,14 @@ from operator import mul
 from typing import Any, NamedTuple
 
 from function.compiled.numbers import LARGEST, is_number
-from function.compiled.probabilities import Decide, logistic
+from function.compiled.probabilities import PLAIN, Decide, logistic
 from function.predictor import Answer
 
 Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Scores = Sequence[float]
 
-LAST = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", "multilabel")
+LAST = (*PLAIN, "multilabel")
 """What may decide of what comes out: nothing that is made of others."""
 LARGEST_SCORE = 1e30
 """That goes into the first layer: more is a file's that was made by hand, and is cut to it."""

@@ -12,14 +12,14 @@ from typing import Any
 
 from function.compiled.ensembles import BUILDERS
 from function.compiled.numbers import is_number
-from function.compiled.probabilities import Decide, winner
+from function.compiled.probabilities import PLAIN, Decide, winner
 from function.predictor import Prediction
 
 Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]
 """Scores and a margin to what a member gives each of the model's classes; None within it."""
-INSIDE = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated", "layers", *BUILDERS)
+INSIDE = (*PLAIN, "layers", *BUILDERS)
 """What a member's decision may be: none is made of others again."""
 
 

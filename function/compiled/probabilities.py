@@ -10,6 +10,9 @@ from operator import sub, truediv
 
 from function.predictor import Answer
 
+PLAIN = ("labels", "softmax", "naive_bayes", "one_vs_rest", "calibrated")
+"""The kinds of decisions that give one label and are made of no others."""
+
 Probabilities = Callable[[Sequence[float]], Sequence[float]]
 Decide = Callable[[Sequence[float], float], Answer | None]
 """Scores and a margin to a prediction, or to None where the two best are within the margin:
