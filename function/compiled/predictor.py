@@ -197,7 +197,7 @@ class CompiledPredictor:
         if self.decision["kind"] == "layers":
             from function.compiled.layers import micros_of
 
-            return micros_of(self.decision, len(self.intercepts))
+            return micros_of(self.decision)
         return 0.0 if self._machine is None else self._machine.micros
 
     def _settle(self) -> Settle | None:
