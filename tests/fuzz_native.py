@@ -93,22 +93,23 @@ def fuzz(count: int, seed: int) -> None:
 
     assert native._native is sys.modules[MODULE]
     started = said = time.monotonic()
-    texts = refused = 0
-    for number in range(count // TEXTS_EACH + 1):
+    texts = refused = number = 0
+    while texts < count:
         rng = random.Random(f"{seed} {number}")
         try:
             texts += one_model(rng) + one_hashed(rng)
             refused += one_damage(rng) + one_forest(rng) + one_kernel(rng)
         except BaseException:
-            print(f"with --seed {seed}, vocabulary {number}:", flush=True)
+            print(f"with --seed {seed}, model {number}:", flush=True)
             raise
+        number += 1
         if time.monotonic() - said > 10:
             said = time.monotonic()
-            print(f"{texts:,} texts, {number + 1:,} vocabularies", flush=True)
+            print(f"{texts:,} texts, {number:,} models", flush=True)
     seconds = time.monotonic() - started
     print(
-        f"{texts:,} texts of {number + 1:,} vocabularies as in Python, and as many damaged ones, of"
-        f" which {refused:,} were refused, in {seconds:.0f} s; seed {seed}"
+        f"{texts:,} texts of {number:,} models as in Python, and damaged ones, of which {refused:,}"
+        f" were refused, in {seconds:.0f} s; seed {seed}"
     )
 
 
