@@ -199,6 +199,10 @@ SCALED: dict[str, Callable[[], Any]] = {
         ],
         transformer_weights={"scaled": 2.0},
     ),
+    "weighted-twice": lambda: make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), TfidfTransformer(norm="l1")
+    ),
+    "hashed-weighted": lambda: make_pipeline(HashingVectorizer(n_features=300), TfidfTransformer()),
     "normed": lambda: make_pipeline(CountVectorizer(), Normalizer()),
     "normed-l1": lambda: make_pipeline(
         CountVectorizer(), TfidfTransformer(norm=None), Normalizer("l1"), MaxAbsScaler()

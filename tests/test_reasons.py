@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import TruncatedSVD
 from sklearn.dummy import DummyClassifier
@@ -42,6 +43,16 @@ def after(*steps: Any, first: Any = None) -> Make:
 def behind(classifier: Any, *steps: Any) -> Make:
     vectorizer = make_pipeline(CountVectorizer(), *steps) if steps else CountVectorizer()
     return lambda: fitted_pipeline(vectorizer, classifier)
+
+
+class Lengths(TransformerMixin, BaseEstimator):
+    """A column of numbers of one's own."""
+
+    def fit(self, X: Any, y: Any = None) -> Lengths:
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return np.array([[len(text) / 1000] for text in X])
 
 
 SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
@@ -191,9 +202,43 @@ REASONS: list[tuple[Make, str]] = [
         "compiled",
     ),
     (
-        after(TfidfTransformer()),
-        "TfidfTransformer on values that are not plain counts; after a CountVectorizer, or a "
-        "HashingVectorizer(norm=None), it is compiled",
+        after(TfidfTransformer(sublinear_tf=True)),
+        "TfidfTransformer(sublinear_tf=True) on values that are not plain counts; after a "
+        "CountVectorizer, or a HashingVectorizer(norm=None), it is compiled",
+    ),
+    (
+        after(TfidfTransformer(norm=None)),
+        "TfidfTransformer(norm=None) on values that are not plain counts; after a "
+        "CountVectorizer, or a HashingVectorizer(norm=None), it is compiled",
+    ),
+    (
+        after(MaxAbsScaler(), TfidfTransformer()),
+        "TfidfTransformer on scaled values; ahead of the scaler it is compiled",
+    ),
+    *[
+        (
+            lambda classifier=classifier: fitted_pipeline(
+                make_pipeline(TfidfVectorizer(), TfidfTransformer()), classifier
+            ),
+            "TfidfTransformer on values that are weighted already, before a classifier in which "
+            "rounding decides (BernoulliNB with a threshold, SVC, trees, isotonic calibration); "
+            "LinearSVC and LogisticRegression are compiled there",
+        )
+        for classifier in (
+            DecisionTreeClassifier(),
+            SVC(kernel="linear"),
+            BernoulliNB(binarize=0.1),
+            CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2),
+        )
+    ],
+    (
+        lambda: fitted_pipeline(FeatureUnion([("own", Lengths()), ("words", TfidfVectorizer())])),
+        "no text vectorizer comes after tests.test_reasons:Lengths.transform; what makes numbers "
+        "of texts by itself, also beside a vectorizer in a FeatureUnion, is not compiled",
+    ),
+    (
+        lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), Dense()), SVC(kernel="linear")),
+        "SVC was fitted on a full matrix; on the sparse one it is compiled",
     ),
     (
         behind(BernoulliNB(binarize=0.5), StandardScaler(with_mean=False)),

@@ -49,19 +49,19 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
             "part it is compiled"
         )
     vectorizer = found[0]
-    if vectorizer.is_weighted or vectorizer.scale != 1.0:
-        raise NotCompilable(
-            "TfidfTransformer on values that are not plain counts; after a CountVectorizer, or a "
-            "HashingVectorizer(norm=None), it is compiled"
-        )
+    if vectorizer.scale != 1.0 or vectorizer.factors is not None:
+        raise NotCompilable("TfidfTransformer on scaled values; ahead of the scaler it is compiled")
     if len(vectorizer.kept) != vectorizer.columns:
         raise NotCompilable("TfidfTransformer after feature selection; before it, it is compiled")
     idf = getattr(step, "idf_", None)  # as transform: what was fitted counts, not use_idf
+    if idf is not None and idf.dtype.name != "float64":
+        raise NotCompilable(
+            f"TfidfTransformer computes in {idf.dtype.name}; fit with dtype=numpy.float64"
+        )
+    if vectorizer.is_weighted:
+        _weight_again(vectorizer, step, idf)
+        return
     if idf is not None:
-        if idf.dtype.name != "float64":
-            raise NotCompilable(
-                f"TfidfTransformer computes in {idf.dtype.name}; fit with dtype=numpy.float64"
-            )
         vectorizer.idf = idf.tolist()
     vectorizer.sublinear = bool(step.sublinear_tf)
     if vectorizer.sublinear and vectorizer.hashing and vectorizer.hashing.alternate_sign:
@@ -71,6 +71,22 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
         )
     vectorizer.norm = step.norm
     vectorizer.is_weighted = True
+
+
+def _weight_again(vectorizer: FittedVectorizer, step: Any, idf: Any) -> None:
+    """TfidfTransformer on the values of a TfidfVectorizer, or of a HashingVectorizer as it is: a
+    norm before the one that counts changes nothing but rounding."""
+    if step.sublinear_tf or step.norm is None:
+        option = "sublinear_tf=True" if step.sublinear_tf else "norm=None"
+        raise NotCompilable(
+            f"TfidfTransformer({option}) on values that are not plain counts; after a "
+            "CountVectorizer, or a HashingVectorizer(norm=None), it is compiled"
+        )
+    vectorizer.is_rescaled = True
+    vectorizer.norm = step.norm
+    if idf is not None:
+        own = vectorizer.idf or [1.0] * vectorizer.columns
+        vectorizer.idf = [one * more for one, more in zip(own, idf.tolist(), strict=True)]
 
 
 def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:

@@ -73,6 +73,7 @@ def translate(
     _fill_weights(classifier)
     _settle_binarize(vectorizers, classifier)
     _fold_factors(vectorizers, classifier)
+    _refuse_rescaled(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
     try:
         packed = [*_join_weights(vectorizers, classifier)]
@@ -150,6 +151,17 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
         [weight * factor for weight, factor in zip(row, factors, strict=True)]
         for row in classifier.weights
     ]
+
+
+def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
+    """Where values have steps to pass, or texts tie by rounding, all must be scikit-learn's own."""
+    is_rescaled = any(vectorizer.is_rescaled for vectorizer in vectorizers)
+    if is_rescaled and (_is_faithful(classifier) or classifier.support is not None):
+        raise NotCompilable(
+            "TfidfTransformer on values that are weighted already, before a classifier in which "
+            "rounding decides (BernoulliNB with a threshold, SVC, trees, isotonic calibration); "
+            "LinearSVC and LogisticRegression are compiled there"
+        )
 
 
 def _join_weights(

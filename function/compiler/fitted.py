@@ -34,6 +34,8 @@ class FittedVectorizer:
     scale: float = 1.0
     is_weighted: bool = False
     """Whether a TF-IDF step has already been applied."""
+    is_rescaled: bool = False
+    """Whether its values are scikit-learn's up to rounding only."""
     factors: list[float] | None = None
     """What a scaler multiplies each column with, in the end."""
     hashing: Hashing | None = None

@@ -39,9 +39,13 @@ def read_vectorizers(steps: Iterable[Any], before: Before) -> list[FittedVectori
             found = _read_first(step, name or vectorizer_name(step), before)
         else:
             apply(found, step)
+    if not found and before.functions:
+        raise NotCompilable(
+            f"no text vectorizer comes after {before.functions[-1].name}; what makes numbers of "
+            "texts by itself, also beside a vectorizer in a FeatureUnion, is not compiled"
+        )
     if not found:
-        after = f" after {before.functions[-1].name}" if before.functions else ""
-        raise NotCompilable(f"the model has no text vectorizer{after}")
+        raise NotCompilable("the model has no text vectorizer")
     return found
 
 
@@ -130,7 +134,7 @@ def _read_hashing(step: Any, before: Before) -> FittedVectorizer:
 
 
 def _refuse_other_parts(step: Any) -> None:
-    if step.input != "content":
+    if step.input in ("filename", "file"):  # whatever else it is, it means the content
         raise NotCompilable(
             f"{describe(step)} with input={step.input!r}; input='content' is compiled"
         )

@@ -57,7 +57,9 @@ def _read_support_vectors(model: Any) -> FittedClassifier:
 def _support(model: Any) -> SupportVectors:
     vectors, duals = model.support_vectors_, model._dual_coef_
     if not hasattr(vectors, "indptr"):
-        raise NotCompilable(f"{describe(model)} was fitted on dense features")
+        raise NotCompilable(
+            f"{describe(model)} was fitted on a full matrix; on the sparse one it is compiled"
+        )
     require_double(model, vectors)
     vectors.sort_indices()
     parts = {
