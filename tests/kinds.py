@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.decomposition import TruncatedSVD
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -219,6 +219,10 @@ SCALED: dict[str, Callable[[], Any]] = {
     "svd-normed": lambda: make_pipeline(
         TfidfVectorizer(), TruncatedSVD(12, random_state=0), Normalizer(copy=False)
     ),
+    "pca": lambda: make_pipeline(
+        TfidfVectorizer(), Dense(), PCA(9, random_state=0, whiten=True), Normalizer()
+    ),
+    "centred": lambda: make_pipeline(CountVectorizer(), Dense(), StandardScaler()),
     "svd-scaled": lambda: make_pipeline(
         TfidfVectorizer(), TruncatedSVD(10, random_state=0), StandardScaler()
     ),

@@ -127,7 +127,7 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(DecisionTreeClassifier(), Dense(), StandardScaler(with_std=False)),
-        "StandardScaler(with_mean=True); with_mean=False is compiled",
+        "StandardScaler before a classifier that has steps, as trees and isotonic calibration",
     ),
     (
         behind(
@@ -150,12 +150,12 @@ REASONS: list[tuple[Make, str]] = [
     (
         after(Binarizer()),
         "Binarizer between the vectorizer and the classifier; TfidfTransformer, feature selection, "
-        "MaxAbsScaler, StandardScaler, Normalizer and TruncatedSVD are compiled there",
+        "MaxAbsScaler, StandardScaler, Normalizer, TruncatedSVD and PCA are compiled there",
     ),
     (
         after(TruncatedSVD(5), MinMaxScaler()),
         "MinMaxScaler after TruncatedSVD; without it, or with a StandardScaler or a Normalizer "
-        "there, the two are compiled",
+        "after TruncatedSVD, the two are compiled",
     ),
     (
         after(TruncatedSVD(5), Normalizer("l1")),
