@@ -220,7 +220,7 @@ SCALED: dict[str, Callable[[], Any]] = {
         TfidfVectorizer(), TruncatedSVD(12, random_state=0), Normalizer(copy=False)
     ),
     "pca": lambda: make_pipeline(
-        TfidfVectorizer(), Dense(), PCA(9, random_state=0, whiten=True), Normalizer()
+        TfidfVectorizer(), Dense(), StandardScaler(), PCA(9, random_state=0, whiten=True)
     ),
     "centred": lambda: make_pipeline(CountVectorizer(), Dense(), StandardScaler()),
     "svd-scaled": lambda: make_pipeline(

@@ -28,10 +28,17 @@ THRESHOLD = {
 PAIRS = {"kind": "pairwise", "zero": "second", "ties": "first", "platt": [[-1.0], [0.0]]}
 FIXED = {"kind": "fixed", "best": 1, "shares": [0.25, 0.75]}
 APART = {"kind": "bayes_apart", "by": "probability", "multilabel": True}
+SEVERAL = {"kind": "multilabel", "link": "logistic"}
+LAYER = {"activation": "relu", "weights": [[1.0]], "intercepts": [0.5]}
+LAYERS = {"kind": "layers", "layers": [LAYER], "decision": ONE}
 NAMES = ("no", "yes")
 
 
-@pytest.mark.parametrize("spec", [MEMBERS, THRESHOLD, PAIRS, FIXED])
+@pytest.mark.parametrize(
+    "spec",
+    [MEMBERS, THRESHOLD, PAIRS, FIXED, {**MEMBERS, "members": [{**MEMBER, "decision": LAYERS}]}]
+    + [{**THRESHOLD, "base": LAYERS}],
+)
 def test_each_decides_two_classes(spec: Any) -> None:
     answer = build_decision(spec, NAMES, 1)([2.0], 1e-9)
     assert isinstance(answer, Prediction)
@@ -51,6 +58,10 @@ def test_each_decides_two_classes(spec: Any) -> None:
             for edit in (
                 {"columns": [0, 2]},
                 {"columns": [1, 1]},
+                {"columns": [0.0, 1]},
+                {"columns": [False, True]},
+                {"decision": {**LAYERS, "decision": {"kind": "labels"}}},
+                {"decision": {**LAYERS, "decision": SEVERAL, "multilabel": True}},
                 {"classes": [0, 2]},
                 {"classes": [1, 1]},
                 {"classes": [0]},
@@ -67,6 +78,8 @@ def test_each_decides_two_classes(spec: Any) -> None:
         {**THRESHOLD, "positive": 2},
         {**THRESHOLD, "positive": True},
         {**THRESHOLD, "response": "other"},
+        {**THRESHOLD, "response": "score", "base": LAYERS},
+        {**THRESHOLD, "base": {**LAYERS, "decision": {"kind": "labels"}}},
         {**PAIRS, "platt": [[-1.0], []]},
         {**PAIRS, "platt": [[-1.0], [None]]},
         {**PAIRS, "zero": "third"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import random
 from array import array
@@ -10,9 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
 from function.compiled import native
 from function.compiled.artifact import load
@@ -20,17 +25,20 @@ from function.compiled.decision import build_decision
 from function.compiled.layers import ACTIVATIONS, Layer
 from function.compiled.writing import save
 from function.compiler import packing
-from function.compiler.compiler import compile_model, translate
+from function.compiler.compiler import NotCompilable, compile_model, translate
 from function.compiler.verify import compare
 from function.model.sources import answers_of
 from function.originals.predictors import SklearnPredictor
 from function.predictor import MultilabelPrediction
-from tests.fitted_models import LABELS, TEXTS, original, texts_for
+from tests.fitted_models import LABELS, TEXTS, fitted_pipeline, original, texts_for
 from tests.kinds import Case, fit
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Stochastic Optimizer.*:sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = [
+    pytest.mark.usefixtures("way"),
+    pytest.mark.filterwarnings(
+        "ignore:Stochastic Optimizer.*:sklearn.exceptions.ConvergenceWarning"
+    ),
+]
 LAYER = {"activation": "relu", "weights": [[1.0], [-2.0]], "intercepts": [0.5]}
 ONE = {"kind": "one_vs_rest", "link": "logistic", "all_zero": "uniform"}
 SPEC: dict[str, Any] = {"kind": "layers", "layers": [LAYER], "decision": ONE}
@@ -79,13 +87,52 @@ def test_a_vector_of_next_to_no_length_waits_for_the_faithful_way() -> None:
     assert decide([1e-5, 0.0], 1e-9) is None
     answer = decide([1e-5, 0.0], -1.0)
     assert answer is not None and answer.scores == decide([5.0, 0.0], 1e-9).scores  # type: ignore[union-attr]
-    nothing = decide([0.0, 0.0], -1.0)
-    assert nothing is not None and nothing.confidence == pytest.approx(1.0 / (1.0 + math.exp(-0.5)))
+    for none in (0.0, 1e-15):
+        nothing = decide([none, 0.0], -1.0)
+        assert nothing is not None
+        assert nothing.confidence == pytest.approx(1.0 / (1.0 + math.exp(-0.5)))
 
 
-@pytest.mark.skipif(native._native is None, reason="the C code is not built")
+APART = ["red apple", "red pie", "apple pie", "red apple pie"] * 6 + ["blue sky", "blue sea"]
+EVEN = ["ok ok good", "box good fine", "box good fine"] * 6
+
+
+def test_a_text_that_has_none_of_the_components_stays_as_it_is() -> None:
+    steps = CountVectorizer(), TruncatedSVD(2, random_state=0), Normalizer(), LogisticRegression()
+    model = make_pipeline(*steps).fit(APART, [0, 1, 1, 0] * 6 + [0, 1])
+    predictor, _ = compile_model(model, original(model))
+    assert compare(predictor, original(model), [*APART, "sky sea", "blue"]).problem is None
+
+
+def test_a_scaler_of_components_without_variance_is_refused() -> None:
+    steps = CountVectorizer(), TruncatedSVD(3, random_state=0), StandardScaler()
+    model = make_pipeline(*steps, LogisticRegression()).fit(EVEN, [0, 1, 0] * 6)
+    with pytest.raises(NotCompilable, match=r"StandardScaler divides by .*e-1\d, which magnifies"):
+        translate(model)
+
+
+def test_scores_that_tie_beyond_any_precision_are_answered_all_the_same() -> None:
+    members = [(name, LogisticRegression()) for name in ("one", "two")]
+    model = fitted_pipeline(classifier=VotingClassifier(members, voting="soft"))
+    model[-1].estimators_[0].intercept_ = np.array([1e17, 1e17, 0.0])
+    predictor, agreement = compile_model(model, original(model))
+    assert agreement.texts > 40 and len(predictor.predict(["good", "bad"])) == 2
+
+
+def test_the_rounding_of_layers_inside_a_vote_is_reckoned_with() -> None:
+    def units(weight: float) -> object:
+        model = fit(Case("voting-neurons", "tfidf", 3))
+        neurons = copy.deepcopy(model)
+        neurons[-1].estimators_[2].coefs_[1] *= weight
+        return translate(neurons).vectorizers[0].units
+
+    assert units(1.0) is not None and units(1e6) is None
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_a_layer_in_c_is_the_one_in_python(activation: str) -> None:
+def test_a_layer_in_c_is_the_one_in_python(activation: str, way: str) -> None:
+    if way == "python":
+        pytest.skip("it is about the C code")
     rng = random.Random(activation)
     for _ in range(50):
         count, others, texts = rng.randint(1, 9), rng.randint(1, 5), rng.randint(0, 3)
@@ -102,20 +149,20 @@ def test_a_layer_in_c_is_the_one_in_python(activation: str) -> None:
             assert own == pytest.approx(layer.of(sums), rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.skipif(native._native is None, reason="the C code is not built")
 @pytest.mark.parametrize(
     ("totals", "intercepts", "activation", "weights"),
     [(24, 16, "relu", 16), (16, 0, "relu", 16), (16, 16, "relu", 24), (16, 16, "sine", 16)]
     + [(16, 16, "relu", 0), (16, 8, "relu", 4)],
 )
 def test_a_layer_of_other_sizes_is_refused_in_c(
-    totals: int, intercepts: int, activation: str, weights: int
+    totals: int, intercepts: int, activation: str, weights: int, way: str
 ) -> None:
+    if way == "python":
+        pytest.skip("it is about the C code")
     with pytest.raises(ValueError, match=r"activation|bytes"):
         native._native.pass_on(bytearray(totals), bytes(intercepts), activation, bytes(weights))
 
 
-@pytest.mark.usefixtures("way")
 def test_neurons_of_several_labels_are_compiled(tmp_path: Path) -> None:
     marks = np.array(
         [[int(word in text.lower()) for word in ("the", "is", "not")] for text in TEXTS]
@@ -129,7 +176,6 @@ def test_neurons_of_several_labels_are_compiled(tmp_path: Path) -> None:
     assert {type(answer) for answer in loaded.predict(texts)} == {MultilabelPrediction}
 
 
-@pytest.mark.usefixtures("way")
 def test_weights_that_are_too_many_to_pack_are_added_up_the_faithful_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.decomposition import TruncatedSVD
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -20,6 +20,7 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
@@ -55,7 +56,8 @@ class Lengths(TransformerMixin, BaseEstimator):
         return np.array([[len(text) / 1000] for text in X])
 
 
-SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
+SEMANTIC_STEPS = (TfidfVectorizer(), TruncatedSVD(5), Normalizer())
+SEMANTIC = make_pipeline(*SEMANTIC_STEPS, LogisticRegression())
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 REASONS: list[tuple[Make, str]] = [
     (
@@ -117,8 +119,8 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(DecisionTreeClassifier(), MaxAbsScaler()),
-        "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
-        "SVC, trees); LinearSVC and LogisticRegression are compiled there",
+        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
+        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
     ),
     (
         behind(DecisionTreeClassifier(), Dense(), Normalizer()),
@@ -154,8 +156,39 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         after(TruncatedSVD(5), MinMaxScaler()),
-        "MinMaxScaler after TruncatedSVD; without it, or with a StandardScaler or a Normalizer "
-        "after TruncatedSVD, the two are compiled",
+        "MinMaxScaler after TruncatedSVD; without it, or with a StandardScaler, or a Normalizer "
+        "right after TruncatedSVD of a sparse matrix, the two are compiled",
+    ),
+    *[
+        (
+            after(*steps),
+            f"Normalizer after {last}; without it, or with a StandardScaler, or a Normalizer right "
+            "after TruncatedSVD of a sparse matrix, the two are compiled",
+        )
+        for steps, last in (
+            ((TruncatedSVD(5), StandardScaler(), Normalizer()), "StandardScaler"),
+            ((Dense(), PCA(5), Normalizer()), "PCA"),
+            ((Dense(), TruncatedSVD(5), Normalizer()), "TruncatedSVD"),
+            ((Dense(), StandardScaler(), Normalizer()), "StandardScaler"),
+        )
+    ],
+    (
+        after(MaxAbsScaler(), TruncatedSVD(5), Normalizer()),
+        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
+        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+    ),
+    (
+        after(TfidfTransformer(), TruncatedSVD(5), Normalizer()),
+        "TfidfTransformer on values that are weighted already, before what rounding decides "
+        "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
+        "TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+    ),
+    (
+        lambda: FixedThresholdClassifier(make_pipeline(*SEMANTIC_STEPS, LinearSVC())).fit(
+            TEXTS, [label == "positive" for label in LABELS]
+        ),
+        "FixedThresholdClassifier with response_method='auto' of Pipeline; 'predict_proba' is "
+        "compiled",
     ),
     (
         after(TruncatedSVD(5), Normalizer("l1")),
@@ -220,9 +253,9 @@ REASONS: list[tuple[Make, str]] = [
             lambda classifier=classifier: fitted_pipeline(
                 make_pipeline(TfidfVectorizer(), TfidfTransformer()), classifier
             ),
-            "TfidfTransformer on values that are weighted already, before a classifier in which "
-            "rounding decides (BernoulliNB with a threshold, SVC, trees, isotonic calibration); "
-            "LinearSVC and LogisticRegression are compiled there",
+            "TfidfTransformer on values that are weighted already, before what rounding decides "
+            "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
+            "TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
         )
         for classifier in (
             DecisionTreeClassifier(),
@@ -242,8 +275,8 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(BernoulliNB(binarize=0.5), StandardScaler(with_mean=False)),
-        "a scaler before a classifier that is no sum of weights (BernoulliNB with a threshold, "
-        "SVC, trees); LinearSVC and LogisticRegression are compiled there",
+        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
+        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
     ),
 ]
 

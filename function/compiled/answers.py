@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from function.compiled import native
 from function.compiled.decision import build_decision
@@ -66,7 +66,7 @@ def build_answers(
         return [Prediction(names[best], None, None) for best, _ in found(texts)]
 
     def by_scores(texts: Sequence[str]) -> list[Answer]:
-        return [decided for numbers in found(texts) if (decided := decide_in_python(numbers, -1.0))]
+        return [cast(Answer, decide_in_python(numbers, -1.0)) for numbers in found(texts)]
 
     def settled(texts: Sequence[str]) -> list[Answer]:
         assert settle is not None

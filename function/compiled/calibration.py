@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import le
 from typing import Any
 
-from function.compiled.numbers import is_number
+from function.compiled.numbers import is_number, is_slice
 from function.compiled.probabilities import Probabilities, joint_to_probabilities, logistic
 
 Calibrate = Callable[[float], float]
@@ -47,7 +47,8 @@ def _build_member(member: Mapping[str, Any], classes: int, scores: int) -> Proba
     share = _share(member)
     wanted = 1 if classes == 2 else classes
     taken = wanted if share is None else classes
-    if not 0 <= start < stop <= scores or stop - start != taken or len(calibrators) != wanted:
+    is_whole = is_slice(start, stop, scores) and stop - start == taken
+    if not is_whole or len(calibrators) != wanted:
         raise ValueError(f"a member of {len(calibrators)} calibrators and scores {start}:{stop}")
 
     def respond(scores: Sequence[float]) -> Sequence[float]:

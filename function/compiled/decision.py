@@ -189,7 +189,7 @@ def _three_way_softmax(names: tuple[str, ...]) -> Decide:
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
         a, b, c = scores
         best = max(a, b, c)
-        if (a + margin >= best) + (b + margin >= best) + (c + margin >= best) > 1:
+        if (best - a <= margin) + (best - b <= margin) + (best - c <= margin) > 1:
             return None
         winner = 0 if a == best else 1 if b == best else 2
         a, b, c = exp(a - best), exp(b - best), exp(c - best)

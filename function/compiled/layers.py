@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from math import sqrt, tanh
 from operator import mul
+from sys import float_info
 from typing import Any, NamedTuple
 
 from function.compiled.numbers import LARGEST, is_number
@@ -29,6 +30,8 @@ LAST = (*PLAIN, "multilabel")
 """What may decide of what comes out: nothing that is made of others."""
 LARGEST_SCORE = 1e30
 """That goes into the first layer: more is a file's that was made by hand, and is cut to it."""
+NO_LENGTH = 10 * float_info.epsilon
+"""`_handle_zeros_in_scale` of sklearn/preprocessing/_data.py: less is left as it is."""
 SMALLEST_LENGTH = 1e-3
 """Dividing by less magnifies rounding: such a text is answered the faithful way."""
 
@@ -38,8 +41,8 @@ def _relu(scores: Scores) -> Scores:
 
 
 def _unit_length(scores: Scores) -> Scores:
-    length = sqrt(sum(map(mul, scores, scores))) or 1.0
-    return [score / length for score in scores]
+    length = sqrt(sum(map(mul, scores, scores)))
+    return [score / length for score in scores] if length >= NO_LENGTH else scores
 
 
 ACTIVATIONS: Mapping[str, Callable[[Scores], Scores]] = {
@@ -110,7 +113,7 @@ def read_layers(spec: Mapping[str, Any], scores: int) -> list[Layer]:
         layers.append(Layer(layer["activation"], [*zip(*rows, strict=True)], tuple(intercepts)))
         scores = len(intercepts)
     if not layers or not largest <= LARGEST:
-        raise ValueError(f"{len(layers)} layers, of scores up to {largest}")
+        raise ValueError(f"{len(layers)} layers, of numbers up to {largest:.2g}")
     return layers
 
 
@@ -122,6 +125,12 @@ def gain_of(spec: Mapping[str, Any], scores: int) -> float:
         if layer.activation == "l2":
             gain *= 2.0 * sqrt(len(layer.columns[0])) / SMALLEST_LENGTH
     return gain
+
+
+def has_lengths(spec: Mapping[str, Any]) -> bool:
+    """Whether what goes in is divided by its length. Next to nothing is then made as long as any
+    other, so it must be scikit-learn's own to the bit."""
+    return any(layer["activation"] == "l2" for layer in spec["layers"])
 
 
 def micros_of(spec: Mapping[str, Any]) -> float:

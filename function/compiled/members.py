@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from function.compiled.ensembles import BUILDERS
-from function.compiled.numbers import is_number
+from function.compiled.numbers import is_number, is_slice
 from function.compiled.probabilities import PLAIN, Decide, winner
 from function.predictor import Prediction
 
@@ -19,8 +19,8 @@ Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
 """decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]
 """Scores and a margin to what a member gives each of the model's classes; None within it."""
-INSIDE = (*PLAIN, "layers", *BUILDERS)
-"""What a member's decision may be: none is made of others again."""
+INSIDE = (*PLAIN, *BUILDERS)
+"""What a member's decision may be, also behind layers: none is made of others again."""
 
 
 def build_members(
@@ -64,13 +64,13 @@ def _build_member(member: Mapping[str, Any], classes: int, scores: int, build: B
     (start, stop), places, weight = member["columns"], member["classes"], member["weight"]
     if not all(type(place) is int and 0 <= place < classes for place in places):
         raise ValueError(f"a member of classes {places!r} of {classes}")
-    if not 0 <= start < stop <= scores or len({*places}) != len(places):
+    if not is_slice(start, stop, scores) or len({*places}) != len(places):
         raise ValueError(f"a member of scores {start}:{stop} and classes {places}")
-    if member["decision"]["kind"] not in INSIDE or not is_number(weight) or not weight >= 0.0:
+    if last_kind(member["decision"]) not in INSIDE or not is_number(weight) or not weight >= 0.0:
         raise ValueError(f"a member that decides {member['decision']['kind']!r}, times {weight!r}")
     names = [*map(str, range(len(places)))]
     decide, votes = build(member["decision"], names, stop - start), member["votes"]
-    if type(votes) is not bool or not votes and member["decision"]["kind"] == "labels":
+    if type(votes) is not bool or not votes and last_kind(member["decision"]) == "labels":
         raise ValueError("a member without votes or probabilities")
 
     def give(scores: Sequence[float], margin: float) -> Sequence[float] | None:
@@ -87,6 +87,12 @@ def _build_member(member: Mapping[str, Any], classes: int, scores: int, build: B
     return give
 
 
+def last_kind(decision: Mapping[str, Any]) -> str:
+    """What decides in the end, behind layers where there are any."""
+    kind: str = (decision["decision"] if decision["kind"] == "layers" else decision)["kind"]
+    return kind
+
+
 def build_threshold(
     spec: Mapping[str, Any], names: Sequence[str], scores: int, build: Build
 ) -> Decide:
@@ -95,11 +101,13 @@ def build_threshold(
     and KeyError as build_decision."""
     base, threshold, positive = spec["base"], spec["threshold"], spec["positive"]
     of_score = {"probability": False, "score": True}[spec["response"]]
-    if base["kind"] not in (*INSIDE, "members") or len(names) != 2:
+    last = last_kind(base)
+    if last not in (*INSIDE, "members") or len(names) != 2:
         raise ValueError(f"a threshold on a decision {base['kind']!r} of {len(names)} classes")
     if type(positive) is not int or positive not in (0, 1) or not is_number(threshold):
         raise ValueError(f"a threshold of {threshold!r} for class {positive!r}")
-    if of_score and scores != 1 or not of_score and base["kind"] == "labels":
+    is_score = base["kind"] != "layers" and scores == 1
+    if of_score and not is_score or not of_score and last == "labels":
         raise ValueError(f"a threshold on a {spec['response']} that there is not")
     decide_base = build(base, names, scores)
 

@@ -9,12 +9,16 @@ from typing import Any
 from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.kernels import KernelVectors
-from function.compiled.layers import gain_of
+from function.compiled.layers import gain_of, has_lengths
 from function.compiled.names import rename
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
-from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rounding
+from function.compiler.classifiers.fitted import (
+    FittedClassifier,
+    each_decision,
+    magnifies_rounding,
+)
 from function.compiler.classifiers.registry import read_model
 from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
@@ -138,10 +142,10 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     if all(vectorizer.factors is None for vectorizer in vectorizers):
         return
     sums = classifier.binarize is None and classifier.support is None
-    if not sums or classifier.forest is not None:
+    if not sums or classifier.forest is not None or _has_lengths(classifier):
         raise NotCompilable(
-            "a scaler before a classifier that is no sum of weights (BernoulliNB with a "
-            "threshold, SVC, trees); LinearSVC and LogisticRegression are compiled there"
+            "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, "
+            "a Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
         )
     factors: list[float] = []
     for vectorizer in vectorizers:
@@ -156,12 +160,23 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
 def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
     """Where values have steps to pass, or texts tie by rounding, all must be scikit-learn's own."""
     is_rescaled = any(vectorizer.is_rescaled for vectorizer in vectorizers)
-    if is_rescaled and (_is_faithful(classifier) or classifier.support is not None):
+    is_settled = classifier.support is not None or _has_lengths(classifier)
+    if is_rescaled and (is_settled or _is_faithful(classifier)):
         raise NotCompilable(
-            "TfidfTransformer on values that are weighted already, before a classifier in which "
-            "rounding decides (BernoulliNB with a threshold, SVC, trees, isotonic calibration); "
-            "LinearSVC and LogisticRegression are compiled there"
+            "TfidfTransformer on values that are weighted already, before what rounding decides "
+            "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
+            "TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
         )
+
+
+def _layers(classifier: FittedClassifier) -> list[tuple[Any, int]]:
+    """Each decision that has layers, and how many scores these are of."""
+    found = each_decision(classifier.decision, len(classifier.intercepts))
+    return [(decision, scores) for decision, scores in found if decision["kind"] == "layers"]
+
+
+def _has_lengths(classifier: FittedClassifier) -> bool:
+    return any(has_lengths(layers) for layers, _ in _layers(classifier))
 
 
 def _join_weights(
@@ -170,8 +185,7 @@ def _join_weights(
     """Lay each vectorizer's part of the weights beside its terms."""
     start = 0
     most_rounding = -1.0 if _is_faithful(classifier) else MOST_ROUNDING / len(vectorizers)
-    if classifier.decision["kind"] == "layers":
-        most_rounding /= gain_of(classifier.decision, len(classifier.weights))
+    most_rounding /= max([1.0, *(gain_of(*layers) for layers in _layers(classifier))])
     in_python = any(vectorizer.own_functions for vectorizer in vectorizers)
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)

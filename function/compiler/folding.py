@@ -16,25 +16,28 @@ from function.compiler.dense import NORMALIZER, without_dense
 from function.compiler.fitted import fitted
 from function.compiler.sklearn_names import NotCompilable, describe, public_name
 
-COMPONENTS = {"sklearn.decomposition." + name for name in ("PCA", "TruncatedSVD")}
+SVD = "sklearn.decomposition.TruncatedSVD"
+COMPONENTS = {SVD, "sklearn.decomposition.PCA"}
 SCALER = "sklearn.preprocessing.StandardScaler"
+LARGEST_WEIGHT = 1e4
+"""Of a scaled column: what divides by next to nothing, of components that have no variance, makes
+of a rounding what counts."""
 
 
 def fold(steps: Sequence[Any], classifier: FittedClassifier) -> list[Any]:
     """Fold what follows components, or means, and these, into the classifier; return the steps that
     are left, without those that only write zeros out. Raises NotCompilable for what stands there
     and is not linear."""
-    steps = without_dense(steps, classifier)
-    places = [place for place, step in enumerate(steps) if _is_of_full_matrix(step)]
+    left = without_dense(steps, classifier)
+    places = [place for place, step in enumerate(left) if _is_of_full_matrix(step)]
     if not places:
-        return [*steps]
+        return left
     first = places[0]
-    _refuse_what_rounding_changes(steps[first], classifier)
+    _refuse_what_rounding_changes(left[first], classifier)
     if classifier.weights:  # else it has one answer whatever the text
-        for place in reversed(range(first, len(steps))):
-            has_few = any(public_name(step) in COMPONENTS for step in steps[first:place])
-            _fold_step(steps[place], steps[first], classifier, has_few)
-    return [*steps[:first]]
+        for place in reversed(range(first, len(left))):
+            _fold_step(left[place], left[:place], classifier, is_sparse=left == [*steps])
+    return left[:first]
 
 
 def _is_of_full_matrix(step: Any) -> bool:
@@ -43,19 +46,29 @@ def _is_of_full_matrix(step: Any) -> bool:
     return name in COMPONENTS or name == SCALER and bool(step.with_mean)
 
 
-def _fold_step(step: Any, first: Any, classifier: FittedClassifier, has_few: bool) -> None:
+def _fold_step(
+    step: Any, before: Sequence[Any], classifier: FittedClassifier, is_sparse: bool
+) -> None:
+    """`is_sparse` is whether no step makes a full matrix of a sparse one just so."""
     name = public_name(step)
     if name in COMPONENTS:
         _fold_components(step, classifier)
     elif name == SCALER:
         _fold_scaler(step, classifier)
-    elif name == NORMALIZER and has_few:
+    elif name == NORMALIZER and is_sparse and _are_exact_components(before):
         _divide_by_length(step, classifier)
     else:
         raise NotCompilable(
-            f"{describe(step)} after {describe(first)}; without it, or with a StandardScaler or a "
-            "Normalizer after TruncatedSVD, the two are compiled"
+            f"{describe(step)} after {describe(before[-1])}; without it, or with a StandardScaler, "
+            "or a Normalizer right after TruncatedSVD of a sparse matrix, the two are compiled"
         )
+
+
+def _are_exact_components(steps: Sequence[Any]) -> bool:
+    """Whether what a TruncatedSVD gives is the sums of its terms to the bit: of a text that has
+    none of the components, a Normalizer makes a whole vector of what rounding left."""
+    *others, last = steps
+    return public_name(last) == SVD and not any(map(_is_of_full_matrix, others))
 
 
 def _fold_components(step: Any, classifier: FittedClassifier) -> None:
@@ -64,7 +77,8 @@ def _fold_components(step: Any, classifier: FittedClassifier) -> None:
 
     components, weights = fitted(step, "components_"), np.array(classifier.weights)
     if getattr(step, "whiten", False):
-        weights = weights / np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
+        deviations = np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
+        weights = _divided(weights, deviations, step)
     classifier.weights = (weights @ components).tolist()
     _take_mean(getattr(step, "mean_", None), classifier)
 
@@ -73,8 +87,18 @@ def _fold_scaler(step: Any, classifier: FittedClassifier) -> None:
     import numpy as np
 
     if step.scale_ is not None:
-        classifier.weights = (np.array(classifier.weights) / step.scale_).tolist()
+        classifier.weights = _divided(np.array(classifier.weights), step.scale_, step).tolist()
     _take_mean(step.mean_ if step.with_mean else None, classifier)
+
+
+def _divided(weights: Any, scales: Any, step: Any) -> Any:
+    found = weights / scales
+    if not abs(found).max(initial=0.0) <= LARGEST_WEIGHT:
+        raise NotCompilable(
+            f"{describe(step)} divides by {scales.min():.1g}, which magnifies rounding; fewer "
+            "components are compiled"
+        )
+    return found
 
 
 def _take_mean(mean: Any, classifier: FittedClassifier) -> None:

@@ -128,11 +128,12 @@ def compare(compiled: Predictor, original: Original, texts: Sequence[str]) -> Ag
     if len(labels) != len(texts) or (rows is not None and len(rows) != len(texts)):
         raise ValueError(f"{len(texts)} texts got {len(labels)} answers")
     found = Agreement(0, 0, 0.0)
-    for position, answer in enumerate(compiled.predict(texts)):
-        expected = None if rows is None else rows[position]
-        difference = _difference(answer.scores, expected)
-        differs = said(answer) != labels[position]
-        example = texts[position][:80] if differs or difference > TOLERANCE else ""
+    expected = [None] * len(texts) if rows is None else rows
+    answers = compiled.predict(texts)
+    for text, answer, label, row in zip(texts, answers, labels, expected, strict=True):
+        difference = _difference(answer.scores, row)
+        differs = said(answer) != label
+        example = text[:80] if differs or difference > TOLERANCE else ""
         found += Agreement(1, int(differs), difference, example)
     return found
 

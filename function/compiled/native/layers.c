@@ -1,8 +1,11 @@
 /* Scores to those of the next layer, as layers.py has it. See native.h. */
 
+#include <float.h>
+
 #include "native.h"
 
 #define LARGEST_SCORE 1e30 /* layers.py's */
+#define NO_LENGTH (10 * DBL_EPSILON)
 
 typedef enum { IDENTITY, LOGISTIC, TANH, RELU, UNIT_LENGTH } Activation;
 
@@ -22,8 +25,8 @@ static void divide_by_length(double *scores, size_t count)
 {
     double total = 0.0;
     for (size_t at = 0; at < count; at++) total += scores[at] * scores[at];
-    double length = total == 0.0 ? 1.0 : sqrt(total);
-    for (size_t at = 0; at < count; at++) scores[at] /= length;
+    double length = sqrt(total);
+    for (size_t at = 0; length >= NO_LENGTH && at < count; at++) scores[at] /= length;
 }
 
 static void activate(double *scores, size_t count, Activation activation)

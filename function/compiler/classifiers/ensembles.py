@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from function.compiled.members import INSIDE
+from function.compiled.members import INSIDE, last_kind
 from function.compiler.classifiers import trees
 from function.compiler.classifiers.fitted import (
     FittedClassifier,
@@ -50,12 +50,13 @@ def read_threshold(model: Any, read: Read) -> FittedClassifier:
     if inner is None:
         raise NotCompilable(f"{describe(model)} is not fitted")
     found = read(inner)
-    if found.decision["kind"] not in (*INSIDE, "members") or len(found.classes) != 2:
+    if last_kind(found.decision) not in (*INSIDE, "members") or len(found.classes) != 2:
         raise over(model, inner, "linear classifiers, naive Bayes and trees, of two classes")
     method, is_of_probability = model.response_method, hasattr(inner, "predict_proba")
     if method != "auto":
         is_of_probability = method == "predict_proba"
-    if not is_of_probability and len(found.intercepts) != 1:
+    is_one = len(found.intercepts) == 1 and found.decision["kind"] != "layers"
+    if not is_of_probability and not is_one:
         raise NotCompilable(
             f"{describe(model)} with response_method={method!r} of {describe(inner)}; "
             "'predict_proba' is compiled"
@@ -96,7 +97,7 @@ class _Members:
     def add(self, member: FittedClassifier, *, votes: bool, weight: float) -> None:
         """Add one that knows some of the classes, by their places."""
         found, start = self._found, len(self._found.weights)
-        if not votes and member.decision["kind"] == "labels":
+        if not votes and last_kind(member.decision) == "labels":
             raise NotCompilable(f"{describe(self._model)} over a member without probabilities")
         found.append(member)
         self._binarize.append(member.binarize)
@@ -127,7 +128,7 @@ def _read_member(model: Any, part: Any, read: Read) -> FittedClassifier:
     found = read(part)
     if found.decision["kind"] == "constant":
         raise NotCompilable(f"{describe(model)} with a member that saw a single class")
-    if found.decision["kind"] not in INSIDE:
+    if last_kind(found.decision) not in INSIDE:
         last = flatten(part)[-1]
         raise over(model, last, "linear classifiers, naive Bayes and trees, on the same features")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +96,16 @@ def require_double(model: Any, numbers: Any) -> None:
             f"{describe(model)} computes in {numbers.dtype.name}; fit with dtype=numpy.float64 "
             "in the vectorizer"
         )
+
+
+def each_decision(decision: Mapping[str, Any], scores: int) -> Iterator[tuple[Any, int]]:
+    """Yield it and those that it is made of, each with how many scores it is of."""
+    yield decision, scores
+    if decision["kind"] == "threshold":
+        yield from each_decision(decision["base"], scores)
+    for member in decision["members"] if decision["kind"] == "members" else ():
+        start, stop = member["columns"]
+        yield from each_decision(member["decision"], stop - start)
 
 
 def layered(layers: list[dict[str, Any]], decision: dict[str, Any]) -> dict[str, Any]:
