@@ -339,6 +339,14 @@ def combinations() -> Any:
     return COMBINATIONS
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced() -> Iterator[None]:
+    """Nobody asks what a crash of the machine would leave, and the disk takes its time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @contextmanager
 def without_native() -> Iterator[None]:
     """What is compiled or loaded meanwhile is as where there is no C compiler."""
