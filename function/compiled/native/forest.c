@@ -127,16 +127,21 @@ static size_t leaf_of(const Forest *self, size_t root)
     return node.other;
 }
 
+static inline double rounded(const Forest *self, double sum)
+{
+    return self->has_single_sums ? (double)(float)sum : sum;
+}
+
 static void walk(Forest *self)
 {
-    for (size_t at = 0; at < self->scores; at++) self->sums[at] = load_double(self->starts, at);
+    for (size_t at = 0; at < self->scores; at++)
+        self->sums[at] = rounded(self, load_double(self->starts, at));
     for (size_t at = 0; at < self->tree_count; at++) {
         Tree tree = tree_at(self, at);
         size_t leaf = leaf_of(self, tree.root);
-        for (size_t own = 0; own < tree.count; own++) {
-            double sum = self->sums[tree.first + own] + load_double(self->values, leaf + own);
-            self->sums[tree.first + own] = self->has_single_sums ? (double)(float)sum : sum;
-        }
+        double *sums = self->sums + tree.first;
+        for (size_t own = 0; own < tree.count; own++)
+            sums[own] = rounded(self, sums[own] + load_double(self->values, leaf + own));
     }
 }
 

@@ -34,6 +34,8 @@ def _read_xgboost(model: Any) -> FittedClassifier:
         booster = booster[: best + 1]
         learner = _learner_of(booster)
     fitted = learner["gradient_booster"]["model"]
+    if not fitted["trees"]:  # where XGBoost takes base_score for the margin itself
+        raise NotCompilable("XGBClassifier with n_estimators=0; with any trees it is compiled")
     trees = [
         _read_tree(tree, first)
         for tree, first in zip(fitted["trees"], fitted["tree_info"], strict=True)
