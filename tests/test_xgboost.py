@@ -138,6 +138,15 @@ def test_what_does_not_tell_one_of_several_labels_is_refused(xgboost: Any) -> No
             translate(model)
 
 
+def test_categories_are_refused(xgboost: Any) -> None:
+    vectorizer = CountVectorizer(binary=True)
+    kinds = ["c"] * vectorizer.fit_transform(TEXTS).shape[1]
+    more = {"feature_types": kinds, "enable_categorical": True, "max_cat_to_onehot": 1}
+    model = fitted(xgboost, vectorizer, TWO, n_estimators=2, **more)
+    with pytest.raises(NotCompilable, match="XGBClassifier of categories; of numbers it is"):
+        translate(model)
+
+
 def test_a_full_matrix_whose_zeros_are_not_missing_is_refused(xgboost: Any) -> None:
     table = ColumnTransformer([("text", TfidfVectorizer(), "text")], sparse_threshold=0)
     own = xgboost.XGBClassifier(n_estimators=2)
