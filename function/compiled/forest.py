@@ -6,8 +6,9 @@ text has not is 0.0. Leaves are added up in the order of the trees.
 
 As XGBoost has it (src/predictor/cpu_predictor.cc), a column that the text has not is `missing`, and
 each node says where such a text goes on. It is not a number here, so it is not up to any threshold
-and goes to the node's other place; nodes that want it at the next one ask for a column's value with
-its sign turned, which a text has as a column of its own. And sums are rounded as they grow.
+and goes to the node's other place, with what is above it; a node that has it go with what is below
+asks for the value with its sign turned, which is a column of its own. And sums are rounded as they
+grow.
 """
 
 from __future__ import annotations
