@@ -37,6 +37,12 @@ def _grow(rng: random.Random, nodes: list[bytes], columns: int, last: int, depth
     _grow(rng, nodes, columns, last, depth - 1)
 
 
+def random_flags(rng: random.Random) -> dict[str, bool]:
+    """How values are read and sums rounded."""
+    chances = {"single": 0.7, "missing": 0.4, "single_sums": 0.4}
+    return {flag: rng.random() < chance for flag, chance in chances.items()}
+
+
 def random_values(rng: random.Random, columns: int) -> list[tuple[int, float]]:
     """A text's columns, ascending, and what they are worth there."""
     chosen = sorted(rng.sample(range(columns), rng.randint(0, columns)))

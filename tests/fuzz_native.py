@@ -223,19 +223,20 @@ def one_forest(rng: random.Random) -> int:
     from function.compiled import native as built
     from function.compiled.forest import Forest
     from function.compiled.native import VALUE
-    from tests.forests import random_parts, random_values
+    from tests.forests import random_flags, random_parts, random_values
 
-    columns, scores, single = rng.randrange(9), rng.randint(1, 4), rng.random() < 0.7
-    starts, parts = [rng.uniform(-1, 1)] * scores, random_parts(rng, columns, scores)
+    columns, scores, flags = rng.randrange(9), rng.randint(1, 4), random_flags(rng)
+    starts = [rng.uniform(-1, 1)] * scores
+    parts = random_parts(rng, columns * (1 + flags["missing"]), scores)
     texts = [random_values(rng, columns) for _ in range(9)]
     with patch.object(built, "_native", None):
-        python = Forest(starts, parts, columns=columns, single=single, alone=True)
+        python = Forest(starts, parts, columns=columns, alone=True, **flags)
         expected = [*map(python.scores, texts)]
-    native = Forest(starts, parts, columns=columns, single=single, alone=True)
+    native = Forest(starts, parts, columns=columns, alone=True, **flags)
     same([*map(native.scores, texts)], expected, texts)
     damaged = {name: damage(rng, content) for name, content in parts.items()}
     try:
-        found = Forest(starts, damaged, columns=columns, single=single, alone=True)
+        found = Forest(starts, damaged, columns=columns, alone=True, **flags)
         lines = [damage(rng, VALUE.pack(*pair)) for text in texts for pair in text]
         assert found.native is not None
         found.native.add_up(lines, bytearray(8 * scores * max(len(lines) - rng.randrange(2), 0)))

@@ -40,7 +40,7 @@ from function.model.sources import answers_of
 from function.originals.predictors import SklearnPredictor
 from tests.conftest import without_native
 from tests.fitted_models import LABELS, TEXTS, as_input, fitted_pipeline, original, texts_for
-from tests.forests import random_parts, random_values
+from tests.forests import random_flags, random_parts, random_values
 from tests.kinds import Case, fit
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -90,6 +90,40 @@ def test_values_are_rounded_before_they_are_compared() -> None:
     assert forest(TREES, single=False).scores([(1, barely)]) == [1.0, 0.0]
 
 
+def test_a_column_that_a_text_has_not_may_be_missing() -> None:
+    right = forest(TREES, missing=True)
+    turned = {**TREES, "nodes": NODE.pack(-0.5, COLUMNS + 1, 2) + TREES["nodes"][16:]}
+    left = forest(turned, missing=True)
+    assert right.scores([]) == right.scores([(1, 0.6)]) == [1.0, 0.0]
+    assert right.scores([(0, 9.0), (1, 0.0)]) == right.scores([(1, 0.5)]) == [0.25, 0.75]
+    assert left.scores([]) == left.scores([(1, 0.4)]) == [1.0, 0.0]
+    assert left.scores([(0, 9.0), (1, 0.5)]) == left.scores([(1, 0.6)]) == [0.25, 0.75]
+    assert left.scores([(2, 1.0)]) == left.scores([])  # nothing is left of the text before
+
+
+def test_sums_may_be_rounded_as_they_grow() -> None:
+    starts, leaves = np.float32([0.1, -7.7]), np.float32([0.3, 1e-7])
+    parts = {
+        "trees": b"".join(TREE.pack(place, 0, 2) for place in range(50)),
+        "nodes": NODE.pack(0.0, LEAF, 0) * 50,
+        "values": array("d", leaves.tolist()).tobytes(),
+        "starts": starts.tolist(),
+    }
+    expected = starts.copy()
+    for _ in range(50):
+        expected += leaves
+    assert forest(parts, single_sums=True).scores([]) == expected.tolist()
+    assert forest(parts).scores([]) != expected.tolist()
+
+
+def test_what_no_column_or_no_sum_could_be_is_refused() -> None:
+    beyond = {**TREES, "nodes": NODE.pack(0.5, 2 * COLUMNS, 2) + TREES["nodes"][16:]}
+    with pytest.raises(ValueError, match="tree|node"):
+        forest(beyond, missing=True)
+    with pytest.raises(ValueError, match="too large for single precision"):
+        forest({**TREES, "starts": [0.0, 1e30]}, single_sums=True)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_trees_that_lead_nowhere_are_refused(damage: str) -> None:
     forest(TREES)
@@ -100,12 +134,13 @@ def test_trees_that_lead_nowhere_are_refused(damage: str) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_both_ways_come_to_the_same_bits(seed: int) -> None:
     rng = random.Random(seed)
-    columns, scores, single = rng.randrange(12), rng.randint(1, 4), rng.random() < 0.7
-    starts, parts = [rng.uniform(-1, 1) for _ in range(scores)], random_parts(rng, columns, scores)
+    columns, scores, flags = rng.randrange(12), rng.randint(1, 4), random_flags(rng)
+    starts = [rng.uniform(-1, 1) for _ in range(scores)]
+    parts = random_parts(rng, columns * (1 + flags["missing"]), scores)
     texts = [random_values(rng, columns) for _ in range(30)]
-    one = Forest(starts, parts, columns=columns, single=single, alone=True)
+    one = Forest(starts, parts, columns=columns, alone=True, **flags)
     with without_native():
-        other = Forest(starts, parts, columns=columns, single=single, alone=True)
+        other = Forest(starts, parts, columns=columns, alone=True, **flags)
     assert [*map(one.scores, texts)] == [*map(other.scores, texts)]
 
 
@@ -127,6 +162,7 @@ def test_a_folder_of_trees_is_of_the_format_that_has_them(tmp_path: Path) -> Non
     save(tmp_path / "model", translate(fit(Case("forest", "tfidf", 3))), {})
     manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
     assert (manifest["format"], manifest["forest"]["alone"]) == (4, True)
+    assert manifest["forest"].keys() == {"starts", "single", "alone", "sizes"}
     terms = len(load(tmp_path / "model")[0].vectorizers[0].table) // 8
     assert terms == load(tmp_path / "model")[0].terms  # no weights beside the trees
 

@@ -47,7 +47,6 @@ MODELS = {
         )
     },
 }
-COMPILED = {"profanity", "spam-bayes", "spam-logistic_regression", "spam-random_forest", "spam-svm"}
 RUDE = ["You stupid bastard!", "WINNER!! Claim your free prize, text WIN to 80086 now"]
 TEXTS = RUDE + [item.text for item in read_sentences()[::5]]
 
@@ -116,7 +115,7 @@ def test_as_one_pipeline(create_app: AppFactory, packages: Path, tmp_path: Path,
     client = create_app(MODEL_URI=str(tmp_path / "model"), MLFLOW_TRACKING_URI=str(tmp_path))
     check(asked(client), model)
     engine = client.get("/models/info").json["engine"]
-    assert engine == ("compiled" if name in COMPILED else "sklearn")
+    assert engine == "compiled"
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -129,7 +128,7 @@ def test_as_a_python_model(
     check(asked(client), model, has_scores=False)
 
 
-@pytest.mark.parametrize("name", sorted(COMPILED))
+@pytest.mark.parametrize("name", MODELS)
 def test_logged_apart_and_joined_by_the_compiler(packages: Path, tmp_path: Path, name: str) -> None:
     vectorizer, classifier = loaded(packages, name)
     mlflow.sklearn.save_model(

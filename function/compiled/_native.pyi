@@ -60,7 +60,15 @@ class Hashed(_Vocabulary):
 
 class Forest:
     def __new__(
-        cls, trees: bytes, nodes: bytes, values: bytes, starts: bytes, columns: int, single: bool
+        cls,
+        trees: bytes,
+        nodes: bytes,
+        values: bytes,
+        starts: bytes,
+        columns: int,
+        single: bool,
+        missing: bool,
+        single_sums: bool,
     ) -> Forest: ...
     def add_up(self, lines: list[bytes], totals: bytearray, /) -> None: ...
 

@@ -172,7 +172,7 @@ def _load_forest(
 ) -> Forest | None:
     if "forest" not in facts:
         return None
-    from function.compiled.forest import PARTS, Forest
+    from function.compiled.forest import FLAGS, PARTS, Forest
 
     spec = facts["forest"]
     if len(spec["starts"]) != len(facts["intercepts"]):
@@ -184,6 +184,7 @@ def _load_forest(
         columns=sum(part.width for part in vectorizers),
         single=spec["single"],
         alone=spec["alone"],
+        **{flag: spec.get(flag, False) for flag in FLAGS},
     )
 
 

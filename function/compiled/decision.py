@@ -17,6 +17,7 @@ A decision is built from plain data, a mapping with a `kind`, and holds no weigh
 | threshold | those of what it is on | FixedThresholdClassifier, TunedThresholdClassifierCV |
 | averaged, voted | one per class | decision trees, forests, AdaBoostClassifier |
 | boosted | 1, or one per class | GradientBoostingClassifier, HistGradientBoostingClassifier |
+| boosted_single | 1, or one per class | XGBoost's XGBClassifier |
 | nearest | one per class, or two | NearestCentroid |
 | layers | one per neuron, or component | MLPClassifier; TruncatedSVD and Normalizer before others |
 | multilabel | one per label | OneVsRestClassifier, RidgeClassifier, MultiOutputClassifier |
@@ -102,6 +103,10 @@ def build_decision(spec: DecisionSpec, labels: Sequence[str], scores: int) -> De
         from function.compiled.layers import build_layers
 
         return build_layers(spec, names, scores, build_decision)
+    if kind == "boosted_single":
+        from function.compiled.single import build_boosted_single
+
+        return build_boosted_single(names)
     from function.compiled.ensembles import BUILDERS
 
     if kind in BUILDERS:
@@ -124,9 +129,12 @@ _ANY = frozenset(
 """Of any number of scores, as far as is known here."""
 
 
+_OF_SECOND = frozenset(("labels", "one_vs_rest", "boosted", "boosted_single"))
+"""That take one score where there are two classes: the second's."""
+
+
 def _check_scores(kind: str, classes: int, scores: int) -> None:
-    """Two classes take one score where it is of the second alone."""
-    is_of_second = kind in ("labels", "one_vs_rest", "boosted") and classes == 2
+    is_of_second = kind in _OF_SECOND and classes == 2
     pairs = classes * (classes - 1) // 2
     wanted = {**dict.fromkeys(_ANY, scores), "pairwise": pairs}.get(
         kind, 1 if is_of_second else classes

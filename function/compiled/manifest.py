@@ -170,6 +170,8 @@ def _is_forest(value: Any) -> bool:
         and _is_list(value.get("starts"), is_number)
         and _is_bool(value.get("single"))
         and _is_bool(value.get("alone"))
+        and _is_bool(value.get("missing", False))
+        and _is_bool(value.get("single_sums", False))
         and _are_sizes(value.get("sizes"))
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from math import inf, isfinite
 from struct import Struct
 
-VERSION = 10
+VERSION = 11
 """Of native.h: what was built of another stays aside until it is built again."""
 
 VALUE = Struct("Qd")

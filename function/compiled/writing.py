@@ -20,6 +20,7 @@ from function.compiled.files import (
     CompiledModelError,
 )
 from function.compiled.folder import write_folder
+from function.compiled.forest import FLAGS
 from function.compiled.formats import format_of
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.vectorizer import Vectorizer, row_layout
@@ -93,6 +94,7 @@ def _render(
             "starts": forest.starts,
             "single": forest.single,
             "alone": forest.alone,
+            **{flag: True for flag in FLAGS if getattr(forest, flag)},
             "sizes": _sizes(parts),
         }
     facts["format"] = format_of(facts)

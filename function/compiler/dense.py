@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from function.compiler.classifiers.fitted import FittedClassifier, magnifies_rounding
+from function.compiler.parts import parts_of
 from function.compiler.sklearn_names import (
     FUNCTION_TRANSFORMER,
     NotCompilable,
@@ -27,7 +28,12 @@ def without_dense(steps: Sequence[Any], classifier: FittedClassifier) -> list[An
             "without it the two are compiled"
         )
     has_steps = classifier.forest is not None or bool(classifier.binarize)
-    full = [step in dense or not getattr(step, "sparse_output_", True) for step in steps]
+    full = [step in dense or not _is_sparse(step) for step in steps]
+    if classifier.forest is not None and classifier.forest.of_xgboost and any(full):
+        raise NotCompilable(
+            f"{describe(steps[full.index(True)])} that makes a full matrix, where no value is "
+            "missing, before XGBClassifier; of a sparse one (sparse_threshold=1) it is compiled"
+        )
     behind = steps[full.index(True) :] if True in full else []
     if has_steps and NORMALIZER in map(public_name, behind):
         raise NotCompilable(
@@ -35,6 +41,11 @@ def without_dense(steps: Sequence[Any], classifier: FittedClassifier) -> list[An
             "classifier that has steps, as trees; ahead of what makes it full the two are compiled"
         )
     return [step for step in steps if step not in dense]
+
+
+def _is_sparse(step: Any) -> bool:
+    """Whether no ColumnTransformer in it makes a full matrix."""
+    return all(getattr(part, "sparse_output_", True) for part in parts_of(step))
 
 
 def _makes_dense(step: Any) -> bool:

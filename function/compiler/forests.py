@@ -24,6 +24,8 @@ class FittedTree:
     leaves: Any
     """A row for each node, the numbers that a text gets there; those of inner nodes do not
     count."""
+    is_turned: Any = None
+    """By node, whether it asks for a value with its sign turned; None for no node."""
     first: int = 0
     """The first score that they are added to."""
 
@@ -47,6 +49,8 @@ class FittedForest:
     """What each score begins with."""
     single: bool = True
     """Whether values are rounded to single precision."""
+    of_xgboost: bool = False
+    """Whether columns that a text has not are missing, and sums in single precision."""
 
     def renumbered(self, places: Sequence[int], columns: int) -> FittedForest:
         """Return it where each of its columns has another place, among so many."""
@@ -90,6 +94,8 @@ def pack_forest(fitted: FittedForest, *, alone: bool) -> Forest:
         own["threshold"][inner] = tree.thresholds[order[inner]]
         own["feature"] = LEAF
         own["feature"][inner] = tree.features[order[inner]]
+        if tree.is_turned is not None:
+            own["feature"][inner] += fitted.columns * tree.is_turned[order[inner]].astype("u4")
         own["other"][inner] = position_of[tree.right[order[inner]]]
         leaves = [*map(tuple, tree.leaves[order[~inner]].tolist())]
         for leaf in leaves:
@@ -99,4 +105,12 @@ def pack_forest(fitted: FittedForest, *, alone: bool) -> Forest:
         own["other"][~inner] = [place_of[leaf] for leaf in leaves]
         nodes += own.tobytes()
     parts = {"trees": bytes(trees), "nodes": bytes(nodes), "values": values.tobytes()}
-    return Forest(fitted.starts, parts, columns=fitted.columns, single=fitted.single, alone=alone)
+    return Forest(
+        fitted.starts,
+        parts,
+        columns=fitted.columns,
+        single=fitted.single,
+        alone=alone,
+        missing=fitted.of_xgboost,
+        single_sums=fitted.of_xgboost,
+    )

@@ -2,7 +2,7 @@
 has what the parts are.
 
 All parts are checked once, in `Forest_new`: a node's two ways lead on, to later nodes of its own
-tree, so a walk ends; a feature is one of `columns`, for each of which the scratch space has a value;
+tree, so a walk ends; a feature is one of `width`, for each of which the scratch space has a value;
 and a leaf's numbers, as many as its tree adds to, are among the values. */
 
 #include "native.h"
@@ -23,8 +23,10 @@ typedef struct {
     PyObject *parts; /* a tuple of what is read in place */
     const byte *trees, *nodes, *values, *starts;
     size_t tree_count, node_count, value_count, scores, columns;
-    int is_single;
-    double *scratch; /* of each column; zeros between texts */
+    size_t width; /* the columns, and where they may be missing again, with their signs turned */
+    int is_single, has_single_sums;
+    double absent;   /* what a column is worth that a text has not */
+    double *scratch; /* of each of the width; `absent` between texts */
     double *sums;    /* of one text */
 } Forest;
 
@@ -48,7 +50,7 @@ static int is_node_sound(const Forest *self, const Tree *tree, size_t place, siz
     Node node = node_at(self, place);
     if (node.feature == LEAF)
         return (size_t)node.other + tree->count <= self->value_count;
-    return node.feature < self->columns && place + 1 < end && node.other > place + 1
+    return node.feature < self->width && place + 1 < end && node.other > place + 1
         && node.other < end && isfinite(node.threshold);
 }
 
@@ -80,17 +82,21 @@ static int take_part(PyObject *part, size_t item, const byte **bytes, size_t *co
 
 static PyObject *Forest_new(PyTypeObject *type, PyObject *arguments, PyObject *named)
 {
-    static char *names[] = {"trees", "nodes", "values", "starts", "columns", "single", NULL};
+    static char *names[] = {"trees", "nodes", "values", "starts",
+                            "columns", "single", "missing", "single_sums", NULL};
     PyObject *trees, *nodes, *values, *starts;
     Py_ssize_t columns;
-    int is_single;
-    if (!PyArg_ParseTupleAndKeywords(arguments, named, "SSSSnp", names, &trees, &nodes, &values,
-                                     &starts, &columns, &is_single))
+    int is_single, may_miss, has_single_sums;
+    if (!PyArg_ParseTupleAndKeywords(arguments, named, "SSSSnppp", names, &trees, &nodes, &values,
+                                     &starts, &columns, &is_single, &may_miss, &has_single_sums))
         return NULL;
     Forest *self = (Forest *)PyType_GenericAlloc(type, 0);
     if (self == NULL) return NULL;
     self->is_single = is_single;
+    self->has_single_sums = has_single_sums;
+    self->absent = may_miss ? NAN : 0.0;
     self->columns = (size_t)columns;
+    self->width = may_miss ? 2 * self->columns : self->columns;
     self->parts = PyTuple_Pack(4, trees, nodes, values, starts);
     if (self->parts == NULL
         || !take_part(trees, sizeof(Tree), &self->trees, &self->tree_count)
@@ -102,8 +108,10 @@ static PyObject *Forest_new(PyTypeObject *type, PyObject *arguments, PyObject *n
         PyErr_SetString(PyExc_ValueError, "trees with ways that lead nowhere");
         goto failed;
     }
-    self->scratch = PyMem_Calloc(self->columns + 1, sizeof *self->scratch);
+    self->scratch = PyMem_Malloc((self->width + 1) * sizeof *self->scratch);
     self->sums = PyMem_Calloc(self->scores, sizeof *self->sums);
+    for (size_t at = 0; self->scratch != NULL && at < self->width; at++)
+        self->scratch[at] = self->absent;
     if (self->scratch != NULL && self->sums != NULL) return (PyObject *)self;
     PyErr_NoMemory();
 failed:
@@ -119,18 +127,25 @@ static size_t leaf_of(const Forest *self, size_t root)
     return node.other;
 }
 
+static inline double rounded(const Forest *self, double sum)
+{
+    return self->has_single_sums ? (double)(float)sum : sum;
+}
+
 static void walk(Forest *self)
 {
-    for (size_t at = 0; at < self->scores; at++) self->sums[at] = load_double(self->starts, at);
+    for (size_t at = 0; at < self->scores; at++)
+        self->sums[at] = rounded(self, load_double(self->starts, at));
     for (size_t at = 0; at < self->tree_count; at++) {
         Tree tree = tree_at(self, at);
         size_t leaf = leaf_of(self, tree.root);
+        double *sums = self->sums + tree.first;
         for (size_t own = 0; own < tree.count; own++)
-            self->sums[tree.first + own] += load_double(self->values, leaf + own);
+            sums[own] = rounded(self, sums[own] + load_double(self->values, leaf + own));
     }
 }
 
-/* Set each column of the line to its value, or back to zero; false for a column there is not. */
+/* Set each column of the line to its value, or back to `absent`; false for a column there is not. */
 static int lay_out(Forest *self, const byte *line, size_t count, int is_set)
 {
     for (size_t at = 0; at < count; at++) {
@@ -138,7 +153,9 @@ static int lay_out(Forest *self, const byte *line, size_t count, int is_set)
         memcpy(&own, line + at * sizeof own, sizeof own);
         if (own.column >= self->columns) return 0;
         double value = self->is_single ? (double)(float)own.value : own.value;
-        self->scratch[own.column] = is_set ? value : 0.0;
+        self->scratch[own.column] = is_set ? value : self->absent;
+        if (self->width > self->columns)
+            self->scratch[self->columns + own.column] = is_set ? -value : self->absent;
     }
     return 1;
 }

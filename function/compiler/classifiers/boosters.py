@@ -1,8 +1,7 @@
 """LightGBM's trees, as it writes them itself: Booster.dump_model.
 
 Values stay in double precision, go to the left up to the threshold, and leaves add up in the order
-of the trees (src/io/tree.cpp, src/boosting/gbdt_prediction.cpp of LightGBM 4). XGBoost reckons in
-single precision throughout, up to the probabilities, so nothing here would be within 1e-9 of it.
+of the trees (src/io/tree.cpp, src/boosting/gbdt_prediction.cpp of LightGBM 4).
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from function.compiler.classifiers import (
     neural,
     pairwise,
     trees,
+    xgboost,
 )
 from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
@@ -41,6 +42,7 @@ READERS: Mapping[str, Read] = {
     **dummy.READERS,
     **trees.READERS,
     **boosters.READERS,
+    **xgboost.READERS,
 }
 OVER_OTHERS: Mapping[str, Callable[[Any, Read], FittedClassifier]] = {
     "sklearn.multiclass.OneVsOneClassifier": pairwise.read_one_vs_one,

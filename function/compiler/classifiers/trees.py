@@ -98,7 +98,7 @@ def read_ada_boost(model: Any, read: Read) -> FittedClassifier:
         trees.append(_read(part.tree_, leaves))
     forest = FittedForest(trees, model.n_features_in_, [0.0] * len(classes))
     decision = {"kind": "voted", "total": float(model.estimator_weights_.sum())}
-    return _of_trees(classes, forest, decision)
+    return of_trees(classes, forest, decision)
 
 
 def _by_class(weight: float, rows: Any) -> Any:
@@ -128,14 +128,14 @@ def _averaged_or_several(model: Any, parts: Sequence[Any]) -> FittedClassifier:
     trees = [_read(part.tree_, outputs=len(labels)) for part in parts]
     forest = FittedForest(trees, model.n_features_in_, [0.0] * 2 * len(labels))
     more = {"by": "likelihood", "multilabel": True, "total": float(len(trees))}
-    return _of_trees(labels, forest, {"kind": "averaged_apart", **more})
+    return of_trees(labels, forest, {"kind": "averaged_apart", **more})
 
 
 def _averaged(model: Any, classes: list[Any], trees: list[FittedTree]) -> FittedClassifier:
     if len(classes) == 1:
         return _of_one_class(classes)
     forest = FittedForest(trees, model.n_features_in_, [0.0] * len(classes))
-    return _of_trees(classes, forest, {"kind": "averaged", "total": float(len(trees))})
+    return of_trees(classes, forest, {"kind": "averaged", "total": float(len(trees))})
 
 
 def boosted(
@@ -143,12 +143,13 @@ def boosted(
 ) -> FittedClassifier:
     """Return trees whose sums are scores, as ensembles.build_boosted has them."""
     decision = {"kind": "boosted", "factor": factor, "zero_is_second": zero_is_second}
-    return _of_trees(classes, forest, decision)
+    return of_trees(classes, forest, decision)
 
 
-def _of_trees(
+def of_trees(
     classes: list[Any], forest: FittedForest, decision: dict[str, Any]
 ) -> FittedClassifier:
+    """Return trees of so many scores, of which the decision is made."""
     scores = len(forest.starts)
     return FittedClassifier(
         classes, [[] for _ in range(scores)], [0.0] * scores, decision, forest=forest
