@@ -20,7 +20,6 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
@@ -56,8 +55,7 @@ class Lengths(TransformerMixin, BaseEstimator):
         return np.array([[len(text) / 1000] for text in X])
 
 
-SEMANTIC_STEPS = (TfidfVectorizer(), TruncatedSVD(5), Normalizer())
-SEMANTIC = make_pipeline(*SEMANTIC_STEPS, LogisticRegression())
+SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 REASONS: list[tuple[Make, str]] = [
     (
@@ -182,13 +180,6 @@ REASONS: list[tuple[Make, str]] = [
         "TfidfTransformer on values that are weighted already, before what rounding decides "
         "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
         "TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
-    ),
-    (
-        lambda: FixedThresholdClassifier(make_pipeline(*SEMANTIC_STEPS, LinearSVC())).fit(
-            TEXTS, [label == "positive" for label in LABELS]
-        ),
-        "FixedThresholdClassifier with response_method='auto' of Pipeline; 'predict_proba' is "
-        "compiled",
     ),
     (
         after(TruncatedSVD(5), Normalizer("l1")),

@@ -55,8 +55,7 @@ def read_threshold(model: Any, read: Read) -> FittedClassifier:
     method, is_of_probability = model.response_method, hasattr(inner, "predict_proba")
     if method != "auto":
         is_of_probability = method == "predict_proba"
-    is_one = len(found.intercepts) == 1 and found.decision["kind"] != "layers"
-    if not is_of_probability and not is_one:
+    if not is_of_probability and len(found.intercepts) != 1:
         raise NotCompilable(
             f"{describe(model)} with response_method={method!r} of {describe(inner)}; "
             "'predict_proba' is compiled"
