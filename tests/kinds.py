@@ -288,6 +288,7 @@ CASES += [
     for on in SCALED
     for classes in (2, 3)
 ]
+CASES += [Case("bernoulli", on, 2) for on in ("scaled-most", "scaled-in-a-union")]
 CASES += [Case("neurons", "svd-normed", 3), Case("neurons-deep", "hashing-union", 3)]
 CASES += [
     Case(kind, on, classes)

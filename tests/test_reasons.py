@@ -57,6 +57,17 @@ class Lengths(TransformerMixin, BaseEstimator):
 
 SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
+SCALED = (
+    "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, "
+    "NearestCentroid, a Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are "
+    "compiled there"
+)
+WEIGHTED = (
+    "TfidfTransformer on values that are weighted already, before what rounding decides "
+    "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, NearestCentroid, a "
+    "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
+)
+STEPS = "before a classifier that has steps, as trees and isotonic calibration, or NearestCentroid"
 REASONS: list[tuple[Make, str]] = [
     (
         behind(KNeighborsClassifier()),
@@ -115,10 +126,11 @@ REASONS: list[tuple[Make, str]] = [
         lambda: fitted_pipeline(classifier=DecisionTreeClassifier(), labels=THREE_MARKS),
         "DecisionTreeClassifier has targets of other values than 0 and 1",
     ),
+    (behind(NearestCentroid(), MaxAbsScaler()), SCALED),
+    (behind(NearestCentroid(), TruncatedSVD(5)), f"TruncatedSVD {STEPS}"),
     (
         behind(DecisionTreeClassifier(), MaxAbsScaler()),
-        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
-        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+        SCALED,
     ),
     (
         behind(DecisionTreeClassifier(), Dense(), Normalizer()),
@@ -127,7 +139,7 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(DecisionTreeClassifier(), Dense(), StandardScaler(with_std=False)),
-        "StandardScaler before a classifier that has steps, as trees and isotonic calibration",
+        f"StandardScaler {STEPS}",
     ),
     (
         behind(
@@ -141,7 +153,7 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(DecisionTreeClassifier(), TruncatedSVD(5)),
-        "TruncatedSVD before a classifier that has steps, as trees and isotonic calibration",
+        f"TruncatedSVD {STEPS}",
     ),
     (
         lambda: fitted_pipeline(TfidfVectorizer(dtype=np.float32)),
@@ -172,14 +184,11 @@ REASONS: list[tuple[Make, str]] = [
     ],
     (
         after(MaxAbsScaler(), TruncatedSVD(5), Normalizer()),
-        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
-        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+        SCALED,
     ),
     (
         after(TfidfTransformer(), TruncatedSVD(5), Normalizer()),
-        "TfidfTransformer on values that are weighted already, before what rounding decides "
-        "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
-        "TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+        WEIGHTED,
     ),
     (
         after(TruncatedSVD(5), Normalizer("l1")),
@@ -244,14 +253,13 @@ REASONS: list[tuple[Make, str]] = [
             lambda classifier=classifier: fitted_pipeline(
                 make_pipeline(TfidfVectorizer(), TfidfTransformer()), classifier
             ),
-            "TfidfTransformer on values that are weighted already, before what rounding decides "
-            "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
-            "TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+            WEIGHTED,
         )
         for classifier in (
             DecisionTreeClassifier(),
             SVC(kernel="linear"),
             BernoulliNB(binarize=0.1),
+            NearestCentroid(),
             CalibratedClassifierCV(LinearSVC(), method="isotonic", cv=2),
         )
     ],
@@ -266,8 +274,7 @@ REASONS: list[tuple[Make, str]] = [
     ),
     (
         behind(BernoulliNB(binarize=0.5), StandardScaler(with_mean=False)),
-        "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, a "
-        "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there",
+        SCALED,
     ),
 ]
 

@@ -128,7 +128,7 @@ def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: Fitted
     classifier.binarize = None
     for vectorizer in vectorizers:
         vectorizer.binary, vectorizer.sublinear, vectorizer.norm = True, False, None
-        vectorizer.idf, vectorizer.scale = None, 1.0
+        vectorizer.idf, vectorizer.scale, vectorizer.factors = None, 1.0, None
 
 
 def _is_positive(vectorizer: FittedVectorizer) -> bool:
@@ -142,10 +142,12 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     if all(vectorizer.factors is None for vectorizer in vectorizers):
         return
     sums = classifier.binarize is None and classifier.support is None
-    if not sums or classifier.forest is not None or _has_lengths(classifier):
+    is_nearest = classifier.decision["kind"] == "nearest"
+    if not sums or is_nearest or classifier.forest is not None or _has_lengths(classifier):
         raise NotCompilable(
             "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, "
-            "a Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
+            "NearestCentroid, a Normalizer after TruncatedSVD); LinearSVC and LogisticRegression "
+            "are compiled there"
         )
     factors: list[float] = []
     for vectorizer in vectorizers:
@@ -160,12 +162,13 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
 def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
     """Where values have steps to pass, or texts tie by rounding, all must be scikit-learn's own."""
     is_rescaled = any(vectorizer.is_rescaled for vectorizer in vectorizers)
-    is_settled = classifier.support is not None or _has_lengths(classifier)
+    is_nearest = classifier.decision["kind"] == "nearest"
+    is_settled = is_nearest or classifier.support is not None or _has_lengths(classifier)
     if is_rescaled and (is_settled or _is_faithful(classifier)):
         raise NotCompilable(
             "TfidfTransformer on values that are weighted already, before what rounding decides "
-            "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, a Normalizer after "
-            "TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
+            "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, NearestCentroid, a "
+            "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
         )
 
 

@@ -20,8 +20,7 @@ SVD = "sklearn.decomposition.TruncatedSVD"
 COMPONENTS = {SVD, "sklearn.decomposition.PCA"}
 SCALER = "sklearn.preprocessing.StandardScaler"
 LARGEST_WEIGHT = 1e4
-"""Of a scaled column: what divides by next to nothing, of components that have no variance, makes
-of a rounding what counts."""
+"""More come of dividing by next to nothing, as by the deviation of components that have none."""
 
 
 def fold(steps: Sequence[Any], classifier: FittedClassifier) -> list[Any]:
@@ -37,6 +36,7 @@ def fold(steps: Sequence[Any], classifier: FittedClassifier) -> list[Any]:
     if classifier.weights:  # else it has one answer whatever the text
         for place in reversed(range(first, len(left))):
             _fold_step(left[place], left[:place], classifier, is_sparse=left == [*steps])
+        _refuse_large_weights(left[first], classifier)
     return left[:first]
 
 
@@ -77,8 +77,7 @@ def _fold_components(step: Any, classifier: FittedClassifier) -> None:
 
     components, weights = fitted(step, "components_"), np.array(classifier.weights)
     if getattr(step, "whiten", False):
-        deviations = np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
-        weights = _divided(weights, deviations, step)
+        weights /= np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
     classifier.weights = (weights @ components).tolist()
     _take_mean(getattr(step, "mean_", None), classifier)
 
@@ -87,18 +86,8 @@ def _fold_scaler(step: Any, classifier: FittedClassifier) -> None:
     import numpy as np
 
     if step.scale_ is not None:
-        classifier.weights = _divided(np.array(classifier.weights), step.scale_, step).tolist()
+        classifier.weights = (np.array(classifier.weights) / step.scale_).tolist()
     _take_mean(step.mean_ if step.with_mean else None, classifier)
-
-
-def _divided(weights: Any, scales: Any, step: Any) -> Any:
-    found = weights / scales
-    if not abs(found).max(initial=0.0) <= LARGEST_WEIGHT:
-        raise NotCompilable(
-            f"{describe(step)} divides by {scales.min():.1g}, which magnifies rounding; fewer "
-            "components are compiled"
-        )
-    return found
 
 
 def _take_mean(mean: Any, classifier: FittedClassifier) -> None:
@@ -136,10 +125,21 @@ def _divide_by_length(step: Any, classifier: FittedClassifier) -> None:
     classifier.intercepts = [0.0] * weights.shape[1]
 
 
+def _refuse_large_weights(step: Any, classifier: FittedClassifier) -> None:
+    largest = max(max(map(abs, row), default=0.0) for row in classifier.weights)
+    if not largest <= LARGEST_WEIGHT:
+        raise NotCompilable(
+            f"{describe(step)} with what follows comes to weights of {largest:.1g}, which magnify "
+            "rounding; fewer components are compiled"
+        )
+
+
 def _refuse_what_rounding_changes(step: Any, classifier: FittedClassifier) -> None:
     is_magnified = magnifies_rounding(classifier.decision, len(classifier.classes))
-    if classifier.binarize is not None or classifier.forest is not None or is_magnified:
+    is_nearest = classifier.decision["kind"] == "nearest"  # whose ties are by distances
+    has_steps = classifier.binarize is not None or classifier.forest is not None
+    if is_nearest or has_steps or is_magnified:
         raise NotCompilable(
             f"{describe(step)} before a classifier that has steps, as trees and isotonic "
-            "calibration"
+            "calibration, or NearestCentroid"
         )
