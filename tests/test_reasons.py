@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -25,7 +27,13 @@ from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    StandardScaler,
+)
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -67,6 +75,7 @@ WEIGHTED = (
     "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, NearestCentroid, a "
     "Normalizer after TruncatedSVD); LinearSVC and LogisticRegression are compiled there"
 )
+COLUMN = ColumnTransformer([("words", TfidfVectorizer(), "text")], sparse_threshold=0)
 STEPS = "before a classifier that has steps, as trees and isotonic calibration, or NearestCentroid"
 REASONS: list[tuple[Make, str]] = [
     (
@@ -125,6 +134,13 @@ REASONS: list[tuple[Make, str]] = [
     (
         lambda: fitted_pipeline(classifier=DecisionTreeClassifier(), labels=THREE_MARKS),
         "DecisionTreeClassifier has targets of other values than 0 and 1",
+    ),
+    (
+        lambda: fitted_pipeline(
+            FeatureUnion([("centred", make_pipeline(COLUMN, StandardScaler()))]),
+            texts=pd.DataFrame({"text": TEXTS}),
+        ),
+        "StandardScaler(with_mean=True); with_mean=False is compiled",
     ),
     (behind(NearestCentroid(), MaxAbsScaler()), SCALED),
     (behind(NearestCentroid(), TruncatedSVD(5)), f"TruncatedSVD {STEPS}"),

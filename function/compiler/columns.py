@@ -109,10 +109,11 @@ def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:
 
 
 def _apply_scaling(found: list[FittedVectorizer], step: Any) -> None:
-    """MaxAbsScaler, and StandardScaler without means: a factor for each column. One with means has
-    been folded into the classifier."""
-    if getattr(step, "clip", False):
-        raise NotCompilable(f"{describe(step)}(clip=True); clip=False is compiled")
+    """MaxAbsScaler, and StandardScaler without means: a factor for each column. One with means is
+    folded into the classifier, unless it is inside a FeatureUnion."""
+    for option in ("clip", "with_mean"):
+        if getattr(step, option, False):
+            raise NotCompilable(f"{describe(step)}({option}=True); {option}=False is compiled")
     if fitted(step, "scale_") is None:
         return
     factors = iter((1.0 / step.scale_).tolist())
