@@ -28,6 +28,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from function.compiled.artifact import load
+from function.compiled.decision import build_decision
 from function.compiled.forest import LEAF, NODE, TREE, Forest
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.probabilities import softmax
@@ -299,3 +300,19 @@ def test_trees_of_several_labels_give_those_that_apply(kind: str, tmp_path: Path
     for served in (predictor, load(tmp_path / "model")[0]):
         found = compare(served, expected, texts_for(2, 150))
         assert served.multilabel and found.problem is None, found
+
+
+def test_where_labels_go_by_probability_scores_next_to_one_another_tie() -> None:
+    by_score = {"kind": "boosted", "factor": 1.0, "zero_is_second": False}
+    scores = [-0.8985773467291605, -0.6232792859399607, -0.6232792859399606]
+    for spec, best, second in (
+        (by_score, "c", "b"),
+        ({**by_score, "by": "score"}, "c", "b"),
+        ({**by_score, "by": "probability"}, "b", "a"),
+    ):
+        answer = build_decision(spec, "abc", 3)(scores, -1.0)
+        of_two = build_decision(spec, "ab", 1)([1e-17], -1.0)
+        assert answer is not None and answer.label == best
+        assert of_two is not None and of_two.label == second
+    with pytest.raises(KeyError):
+        build_decision({**by_score, "by": "chance"}, "abc", 3)

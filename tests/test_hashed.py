@@ -19,7 +19,7 @@ from function.compiled.hashed import HashedVocabulary
 from function.compiled.murmur import murmur3
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.writing import save
-from function.compiler.compiler import translate
+from function.compiler.compiler import NotCompilable, translate
 from function.compiler.verify import compare
 from function.errors import NotExplainable
 from tests.conftest import without_native
@@ -124,3 +124,12 @@ def test_units_that_numbers_leave_do_not_load() -> None:
     small = own._replace(units=(own.units[0] / 2**20, own.units[1]))
     with without_native(), pytest.raises(ValueError, match="units"):
         CompiledPredictor(predictor.classes, [small], predictor.intercepts, predictor.decision)
+
+
+def test_n_grams_without_bounds_are_refused() -> None:
+    def model(longest: int) -> Any:
+        return fitted_pipeline(HashingVectorizer(n_features=64, ngram_range=(1, longest)))
+
+    assert translate(model(hashed.MOST_GRAM)).terms
+    with pytest.raises(NotCompilable, match="the model has hashed n-grams of more than 100"):
+        translate(model(hashed.MOST_GRAM + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,17 @@ from tests.packages import installed
 pytestmark = pytest.mark.client
 
 
-@pytest.fixture(scope="module")
-def nltk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+VERSIONS = {"3.9": "nltk==3.9.2", "3.10": "nltk==3.10.4"}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def nltk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The package; skips where it cannot be had."""
-    wanted = ["nltk==3.9.2", "regex==2025.11.3", "tqdm==4.67.1"]
+    wanted = [VERSIONS[request.param], "regex==2026.11.19", "tqdm==4.67.1", "click==8.5.1"]
     with installed(tmp_path_factory.mktemp("nltk"), "nltk.tokenize", *wanted) as module:
         yield module
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("nltk", "regex")]:
+        del sys.modules[name]
 
 
 PATTERNS = {
@@ -44,10 +51,15 @@ def test_a_tokenizer_that_is_a_pattern_is_served_as_one(
     vectorizer = TfidfVectorizer(tokenizer=make(nltk).tokenize, token_pattern=None)
     model = fitted_pipeline(vectorizer, texts=TEXTS, labels=LABELS)
     predictor, _ = compile_model(model, original(model))
+    asked = [*texts_for(4, 200), "good\ufe0f", "bad\u200d", "a\u0301 b"]
+    if not isinstance(vectorizer.tokenizer.__self__._regexp, re.Pattern):  # another package's
+        assert len(predictor.own_functions) == 1
+        assert compare(predictor, original(model), asked).problem is None
+        return
     assert predictor.vectorizers[0].analyzer["token_pattern"] == pattern
     assert predictor.own_functions == []
     save(tmp_path / "model", predictor, {})
-    assert compare(load(tmp_path / "model")[0], original(model), texts_for(4, 200)).problem is None
+    assert compare(load(tmp_path / "model")[0], original(model), asked).problem is None
 
 
 def test_another_tokenizer_runs_as_it_is(nltk: Any) -> None:

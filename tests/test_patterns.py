@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ ENDLESS = [
     r"(?:[一-龥]+)+。",
     r"(?:(?:\w+)\s*,?)+\|",
     r"\w+\s*\w+\s*\w+!",
+    r"(?:\w+\s?)+!|\w+",
+    r"((?:\w+\s?)+!)",
+    r"(?i:(?:\w+\s?)+!)",
+    r"(?:[A-Za-z]+['-]?)+\d|\w+",
+    r"x|(?:a+|(\w+\s?)+!)",
 ]
 USUAL = [
     r"\S+",
@@ -78,6 +84,16 @@ def test_what_would_not_end_is_not_compiled(kind: Any) -> None:
     vectorizer = kind(token_pattern=ENDLESS[0], vocabulary=["a", "b"]).fit([""])
     with pytest.raises(NotCompilable, match=r"token_pattern .*s\?\)\+!' of .* would not end"):
         translate(unfitted(vectorizer))
+
+
+def test_a_tokenizer_that_is_such_a_pattern_is_named_as_what_it_is() -> None:
+    find = re.compile(ENDLESS[0]).findall
+    for options in ({"tokenizer": find}, {"analyzer": find}):
+        ((name, found),) = slow_patterns(unfitted(CountVectorizer(token_pattern=None, **options)))
+        assert found.is_endless
+        assert name == (
+            f"The pattern of the function that finds words, {ENDLESS[0]!r} of CountVectorizer"
+        )
 
 
 @pytest.mark.parametrize(

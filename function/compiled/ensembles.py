@@ -32,10 +32,12 @@ def build_averaged(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
 
 
 def build_boosted(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
-    """Return the decision `{"factor", "zero_is_second"}`: the softmax of a score per class or, of
-    two classes, the logistic of so many times the second's score, which has it from zero on or
-    above zero. Raises ValueError and KeyError as build_decision."""
+    """Return the decision `{"factor", "zero_is_second", "by"}`: the softmax of a score per class
+    or, of two classes, the logistic of so many times the second's score, which has it from zero on
+    or above zero. `by` is "score" by default; by "probability" scores that are next to one another
+    may be as likely, and the first has it. Raises ValueError and KeyError as build_decision."""
     factor, zero_is_second = positive(spec, "factor"), spec["zero_is_second"]
+    by_probability = {"score": False, "probability": True}[spec.get("by", "score")]
     if type(zero_is_second) is not bool:
         raise ValueError(f"zero_is_second: {zero_is_second!r}")
 
@@ -46,14 +48,14 @@ def build_boosted(spec: Mapping[str, Any], names: Sequence[str]) -> Decide:
         share = logistic(factor * score)
         shares = (1.0 - share, share)
         best = score >= 0.0 if zero_is_second else score > 0.0
+        if by_probability:
+            best = share > 1.0 - share
         return Prediction(names[best], shares[best], shares)
 
     def decide(scores: Sequence[float], margin: float) -> Prediction | None:
-        best = winner(scores, margin)
-        if best is None:
-            return None
         shares = tuple(softmax(scores))
-        return Prediction(names[best], shares[best], shares)
+        best = winner(shares if by_probability else scores, margin)
+        return None if best is None else Prediction(names[best], shares[best], shares)
 
     return decide_binary if len(names) == 2 else decide
 

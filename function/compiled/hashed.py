@@ -23,6 +23,8 @@ from function.compiled.terms import Repeats
 from function.compiled.vectorizer import table_layout
 
 MOST_FEATURES = 1 << 22
+MOST_GRAM = 100
+"""Words or characters in an n-gram."""
 MOST_KEPT = 1 << 16
 """Terms whose place or row is kept: hashing one anew takes ten times as long as asking for it."""
 
@@ -41,7 +43,10 @@ class HashedVocabulary:
         analyze: Analyze | None = None,
     ) -> None:
         """`columns` are those with a row of their own, ascending, out of so many `features`;
-        `analyze` as TermVocabulary's."""
+        `analyze` as TermVocabulary's. Raises ValueError for n-grams that are too long: there is no
+        vocabulary that bounds them, and a text has as many bytes of them as the square of that."""
+        if analyze is None and spec["ngram_range"][1] > MOST_GRAM:
+            raise ValueError(f"hashed n-grams of more than {MOST_GRAM}")
         self.analyze = analyze or build_analyzer(spec)
         self.columns, self.features, self.alternate_sign = columns, features, alternate_sign
         self._places: dict[str, tuple[int, int]] = {}

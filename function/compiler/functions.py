@@ -145,8 +145,11 @@ _TOKENIZERS = ("RegexpTokenizer", "WhitespaceTokenizer", "WordPunctTokenizer")
 def _pattern_of_nltk(tokenizer: Any) -> str | None:
     """Follows `RegexpTokenizer.tokenize` in nltk/tokenize/regexp.py, which finds its pattern, or
     what stands between."""
+    tokenizer._check_regexp()
+    if not isinstance(tokenizer._regexp, re.Pattern):  # since 3.10 it is of the package regex
+        return None
     if not tokenizer._gaps:
-        return _as_pattern(re.compile(tokenizer._pattern, tokenizer._flags))
+        return _as_pattern(tokenizer._regexp)
     is_white_space = tokenizer._pattern == r"\s+" and not tokenizer._flags & re.A
     return WORDS if is_white_space and tokenizer._discard_empty else None
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from function.compiled.analyzer import SAME_TOKENS_FASTER
+from function.compiler.functions import pattern_of
 from function.compiler.parts import parts_of
 from function.compiler.sklearn_names import describe
 
@@ -64,10 +65,14 @@ class Timing(NamedTuple):
 def slow_patterns(model: Any) -> Iterator[tuple[str, Timing]]:
     """Yield what is slow of the token patterns in `model`, each named with its vectorizer."""
     for part in parts_of(model):
-        pattern = getattr(part, "token_pattern", None)
-        splits = getattr(part, "analyzer", None) == "word" and part.tokenizer is None
+        pattern, analyzer = getattr(part, "token_pattern", None), getattr(part, "analyzer", None)
+        if callable(analyzer):
+            pattern = pattern_of(analyzer)
+        elif getattr(part, "tokenizer", None) is not None:
+            pattern = pattern_of(part.tokenizer)
+        splits = callable(analyzer) or analyzer == "word"
         if isinstance(pattern, str) and splits and (found := timing(pattern)) is not None:
-            yield named(part), found
+            yield named(part, pattern), found
 
 
 @cache
@@ -80,9 +85,11 @@ def timing(pattern: str) -> Timing | None:
     return found if found.times > MANY_TIMES else None
 
 
-def named(vectorizer: Any) -> str:
-    """Say which pattern it is."""
-    return f"The token_pattern {vectorizer.token_pattern!r} of {describe(vectorizer)}"
+def named(vectorizer: Any, pattern: str) -> str:
+    """Say which pattern it is: the vectorizer's own, or that of its tokenizer or analyzer."""
+    is_own = pattern == vectorizer.token_pattern
+    kind = "token_pattern" if is_own else "pattern of the function that finds words,"
+    return f"The {kind} {pattern!r} of {describe(vectorizer)}"
 
 
 def in_words(name: str, found: Timing) -> str:
@@ -117,14 +124,18 @@ def _time_apart(asked: str) -> Timing:
 
 
 def _is_simple(tree: Any) -> bool:
-    """Whether one repetition of single characters is all there is, and last: nothing after it can
-    fail, so there is nothing to go back for."""
+    """Whether one repetition of single characters is all there is, and last, or that of each of
+    several ways: nothing after it can fail, so there is nothing to go back for."""
     items = [*tree]
     *before, last = items or [(None, None)]
     if any(_repeats([item]) for item in before):
         return False
     kind, value = last
-    return kind is not syntax.MAX_REPEAT or (len(value[2]) == 1 and not _repeats(value[2]))
+    if kind is syntax.MAX_REPEAT:
+        return len(value[2]) == 1 and not _repeats(value[2])
+    if kind in (syntax.BRANCH, syntax.SUBPATTERN):
+        return all(map(_is_simple, _inner(kind, value)))
+    return not _repeats([last])
 
 
 def _repeats(items: Iterable[Any]) -> list[Any]:

@@ -157,7 +157,7 @@ def _read_analyzer(step: Any, before: Before) -> tuple[AnalyzerSpec, Functions]:
     shortest, longest = (1, 1) if reading.is_whole else step.ngram_range
     pattern = reading.token_pattern
     if pattern and (found := timing(pattern)) and found.is_endless:
-        raise NotCompilable(in_words(named(step), found))
+        raise NotCompilable(in_words(named(step, pattern), found))
     spec = AnalyzerSpec(
         analyzer=reading.analyzer,
         ngram_range=[int(shortest), int(longest)],

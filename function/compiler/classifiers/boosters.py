@@ -36,7 +36,9 @@ def _read_lightgbm(model: Any) -> FittedClassifier:
     ]
     forest = FittedForest(trees, facts["max_feature_idx"] + 1, [0.0] * scores, single=False)
     factor = float(parameter.removeprefix("sigmoid:")) if objective == "binary" else 1.0
-    return boosted(classes_of(model), forest, factor, zero_is_second=False)
+    found = boosted(classes_of(model), forest, factor, zero_is_second=False)
+    found.decision["by"] = "probability"  # LGBMClassifier.predict
+    return found
 
 
 def _read_tree(root: Node, first: int) -> FittedTree:
