@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -27,8 +28,8 @@ examples:
 
 names for --only: {", ".join(competitor.name for competitor in COMPETITORS)}, {SIZES}
 
-Written to the output folder: results.json (every raw number), report.md, chart.svg, and in logs/
-what every server said.
+Written to the output folder: results.json (every raw number), report.md, chart.svg, in logs/ what
+every server said and, by the full run, kinds.md: each kind of model beside scikit-learn.
 Needs two cores (0: server, 1: load generator), wrk and taskset; servers listen on loopback only.
 """
 
@@ -131,6 +132,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = [str(given.output / name) for name in ("report.md", "chart.svg", "results.json")]
         progress.say(f"written: {', '.join(written)}")
     progress.say((given.output / "report.md").read_text(encoding="utf-8"))
+    if not given.only and not given.quick:
+        progress.say("by kind of model, beside scikit-learn: ten minutes or so")
+        by_kind = ["tests.benchmarks.kinds", "--output", str(given.output / "kinds.md")]
+        subprocess.run([sys.executable, "-W", "ignore", "-m", *by_kind], check=True)
     records = [*run.results.records.values(), *run.results.sizes.values()]
     return 1 if any(record.failure for record in records) else 0
 

@@ -1,6 +1,6 @@
 """By kind of model: the compiled predictor beside the pipeline it was made of, in one process.
 
-    python -m tests.benchmarks.kinds [--only NAME ...] [--pure] [--rounds 21]
+    python -m tests.benchmarks.kinds [--only NAME ...] [--pure] [--rounds 21] [--output FILE]
 
 Each pipeline is fitted here on the benchmark's sentences; then both are asked for the same unseen
 texts, alone and in batches, in turns on one core. The medians' ratio says how often faster we are.
@@ -16,6 +16,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sklearn.calibration import CalibratedClassifierCV
@@ -37,13 +38,17 @@ from sklearn.svm import SVC, LinearSVC
 
 from function.compiled import native
 from function.compiler.compiler import translate
-from tests.benchmarks import corpus
+from tests.benchmarks import corpus, report
 
 TRAINED_ON = 4_000
 MOST_TERMS = 25_000
 BATCH = 100
 LONGEST = 10_000
 """Characters, as MAX_TEXT_LENGTH has it."""
+
+
+HEADER = ["kind", "µs alone", "times as quick", f"µs in {BATCH}", "times as quick"]
+HEADER += [f"ms of {LONGEST:,}"]
 
 
 class Kind(NamedTuple):
@@ -181,18 +186,26 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[""], help="parts of kinds' names")
     parser.add_argument("--pure", action="store_true", help="as where there is no C compiler")
     parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--output", type=Path, help="a file for the table, in Markdown")
     chosen = parser.parse_args()
     if chosen.pure:
         native._native = None  # type: ignore[assignment]
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(f"{'µs for each text':32}  {'alone':>24}  {f'in {BATCH}':>24}  {f'of {LONGEST:,}':>9}")
+    measured = []
     for kind in KINDS:
         if any(part in kind.name for part in chosen.only):
-            print(_line(kind, chosen.rounds), flush=True)
+            alone, batch, longest = measure(kind, chosen.rounds)
+            told = f"{_told(alone)}  {_told(batch)}  {longest * 1000:6.2f} ms"
+            print(f"{kind.name:32}  {told}", flush=True)
+            measured.append([kind.name, *_cells(alone), *_cells(batch), f"{longest * 1000:.2f}"])
+    if chosen.output:
+        chosen.output.write_text(report.table(HEADER, measured) + "\n", encoding="utf-8")
 
 
-def _line(kind: Kind, rounds: int) -> str:
+def measure(kind: Kind, rounds: int) -> tuple[Speed, Speed, float]:
+    """Return the speed alone and in batches, and the seconds of a text as long as may be."""
     pipeline = fit(kind)
     predictor = translate(pipeline)
     texts = corpus.unseen_texts(BATCH)
@@ -201,7 +214,7 @@ def _line(kind: Kind, rounds: int) -> str:
     alone = compare(original, predictor.predict, [[text] for text in texts], rounds)
     batch = compare(original, predictor.predict, [texts], rounds)
     seconds = statistics.median(_time(predictor.predict, [[longest]]) for _ in range(rounds))
-    return f"{kind.name:32}  {_told(alone)}  {_told(batch)}  {seconds * 1000:6.2f} ms"
+    return alone, batch, seconds
 
 
 def fit(kind: Kind) -> Any:
@@ -235,6 +248,10 @@ def _time(ask: Callable[[Any], Any], batches: Sequence[Sequence[str]]) -> float:
     for batch in batches:
         ask(batch)
     return time.perf_counter() - started
+
+
+def _cells(speed: Speed) -> list[str]:
+    return [f"{speed.compiled * 1e6:.1f}", f"{speed.original / speed.compiled:.1f}"]
 
 
 def _told(speed: Speed) -> str:
