@@ -19,11 +19,9 @@ from sys import float_info
 from typing import Any, NamedTuple
 
 from function.compiled.numbers import LARGEST, is_number
-from function.compiled.probabilities import PLAIN, Decide, logistic
+from function.compiled.probabilities import PLAIN, Build, Decide, logistic
 from function.predictor import Answer
 
-Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
-"""decision.build_decision."""
 Scores = Sequence[float]
 
 LAST = (*PLAIN, "multilabel")
@@ -41,7 +39,7 @@ def _relu(scores: Scores) -> Scores:
 
 
 def _unit_length(scores: Scores) -> Scores:
-    length = sqrt(sum(map(mul, scores, scores)))
+    length = _length(scores)
     return [score / length for score in scores] if length >= NO_LENGTH else scores
 
 
@@ -90,7 +88,7 @@ def build_layers(
         if not max(map(abs, scores)) <= LARGEST_SCORE:
             found = [min(max(score, -LARGEST_SCORE), LARGEST_SCORE) for score in scores]
         for layer in layers:
-            if layer.activation == "l2" and margin >= 0.0 and _is_short(found):
+            if layer.activation == "l2" and margin >= 0.0 and _length(found) < SMALLEST_LENGTH:
                 return None
             found = layer.of(found)
         return decide_last(found, margin)
@@ -138,5 +136,5 @@ def micros_of(spec: Mapping[str, Any]) -> float:
     return sum(len(layer["weights"]) * len(layer["intercepts"]) for layer in spec["layers"]) / 1000
 
 
-def _is_short(scores: Scores) -> bool:
-    return sqrt(sum(map(mul, scores, scores))) < SMALLEST_LENGTH
+def _length(scores: Scores) -> float:
+    return sqrt(sum(map(mul, scores, scores)))

@@ -12,11 +12,9 @@ from typing import Any
 
 from function.compiled.ensembles import BUILDERS
 from function.compiled.numbers import is_number, is_slice
-from function.compiled.probabilities import PLAIN, Decide, winner
+from function.compiled.probabilities import PLAIN, Build, Decide, winner
 from function.predictor import Prediction
 
-Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
-"""decision.build_decision."""
 Give = Callable[[Sequence[float], float], Sequence[float] | None]
 """Scores and a margin to what a member gives each of the model's classes; None within it."""
 INSIDE = (*PLAIN, *BUILDERS)

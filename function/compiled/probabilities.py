@@ -3,10 +3,11 @@ best of either."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from math import exp, log
 from operator import sub, truediv
+from typing import Any
 
 from function.predictor import Answer
 
@@ -18,6 +19,8 @@ Decide = Callable[[Sequence[float], float], Answer | None]
 """Scores and a margin to a prediction, or to None where the two best are within the margin:
 rounding could then tip the label, and the caller comes back with scores summed in scikit-learn's
 own order and a margin below zero, which always gets an answer."""
+Build = Callable[[Mapping[str, Any], Sequence[str], int], Decide]
+"""decision.build_decision, for decisions that are made of others."""
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

@@ -141,9 +141,7 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
     """Multiply the weights of columns that a scaler multiplies."""
     if all(vectorizer.factors is None for vectorizer in vectorizers):
         return
-    sums = classifier.binarize is None and classifier.support is None
-    is_nearest = classifier.decision["kind"] == "nearest"
-    if not sums or is_nearest or classifier.forest is not None or _has_lengths(classifier):
+    if _is_more_than_sums(classifier):
         raise NotCompilable(
             "a scaler before what is no sum of weights (BernoulliNB with a threshold, SVC, trees, "
             "NearestCentroid, a Normalizer after TruncatedSVD); LinearSVC and LogisticRegression "
@@ -162,9 +160,7 @@ def _fold_factors(vectorizers: Sequence[FittedVectorizer], classifier: FittedCla
 def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
     """Where values have steps to pass, or texts tie by rounding, all must be scikit-learn's own."""
     is_rescaled = any(vectorizer.is_rescaled for vectorizer in vectorizers)
-    is_nearest = classifier.decision["kind"] == "nearest"
-    is_settled = is_nearest or classifier.support is not None or _has_lengths(classifier)
-    if is_rescaled and (is_settled or _is_faithful(classifier)):
+    if is_rescaled and (_is_more_than_sums(classifier) or _is_faithful(classifier)):
         raise NotCompilable(
             "TfidfTransformer on values that are weighted already, before what rounding decides "
             "(BernoulliNB with a threshold, SVC, trees, isotonic calibration, NearestCentroid, a "
@@ -178,8 +174,12 @@ def _layers(classifier: FittedClassifier) -> list[tuple[Any, int]]:
     return [(decision, scores) for decision, scores in found if decision["kind"] == "layers"]
 
 
-def _has_lengths(classifier: FittedClassifier) -> bool:
-    return any(has_lengths(layers) for layers, _ in _layers(classifier))
+def _is_more_than_sums(classifier: FittedClassifier) -> bool:
+    """Whether a value means more to it than what it is multiplied with: steps, distances, ties."""
+    others = (classifier.binarize, classifier.support, classifier.forest)
+    has_lengths_of_texts = any(has_lengths(layers) for layers, _ in _layers(classifier))
+    is_nearest = classifier.decision["kind"] == "nearest"
+    return any(part is not None for part in others) or is_nearest or has_lengths_of_texts
 
 
 def _join_weights(

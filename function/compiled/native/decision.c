@@ -81,17 +81,8 @@ static PyObject *answer_of(double *scores, size_t count, Kind kind, int is_unifo
     return Py_BuildValue("(nN)", (Py_ssize_t)best, tuple_of(shares, count));
 }
 
-static int kind_of(const char *name, Kind *kind)
-{
-    static const char *names[] = {"scores", "labels", "softmax", "naive_bayes", "logistic", "clipped"};
-    for (size_t at = 0; at < sizeof names / sizeof *names; at++) {
-        if (strcmp(name, names[at]) != 0) continue;
-        *kind = (Kind)at;
-        return 1;
-    }
-    PyErr_Format(PyExc_ValueError, "unknown decision kind %s", name);
-    return 0;
-}
+static const char *const kinds[] = {"scores",      "labels",   "softmax",
+                                    "naive_bayes", "logistic", "clipped"};
 
 /* decide(totals, intercepts, kind, is_uniform): for each text, of whose scores `totals` has the sums
 one after the other, what answer_of says. */
@@ -101,11 +92,11 @@ PyObject *decide(PyObject *module, PyObject *arguments)
     PyObject *totals, *intercepts;
     const char *name;
     int is_uniform;
-    Kind kind;
     if (!PyArg_ParseTuple(arguments, "O!Ssp", &PyByteArray_Type, &totals, &intercepts, &name,
                           &is_uniform))
         return NULL;
-    if (!kind_of(name, &kind)) return NULL;
+    int kind = place_of(name, kinds, sizeof kinds / sizeof *kinds, "decision kind");
+    if (kind < 0) return NULL;
     size_t count = (size_t)PyBytes_Size(intercepts) / sizeof(double);
     size_t line = count * sizeof(double), size = (size_t)PyByteArray_Size(totals);
     if (count == 0 || size % line || (count == 1 && (kind == SOFTMAX || kind == NAIVE_BAYES)))
@@ -118,7 +109,7 @@ PyObject *decide(PyObject *module, PyObject *arguments)
         const byte *sums = (const byte *)PyByteArray_AsString(totals);
         for (size_t at = 0; at < count; at++)
             scores[at] = load_double(sums, text * count + at) + load_double(added, at);
-        PyObject *answer = answer_of(scores, count, kind, is_uniform);
+        PyObject *answer = answer_of(scores, count, (Kind)kind, is_uniform);
         if (answer == NULL || PyList_SetItem(all, (Py_ssize_t)text, answer) < 0) Py_CLEAR(all);
     }
     PyMem_Free(scores);

@@ -9,17 +9,7 @@
 
 typedef enum { IDENTITY, LOGISTIC, TANH, RELU, UNIT_LENGTH } Activation;
 
-static int activation_of(const char *name, Activation *activation)
-{
-    static const char *names[] = {"identity", "logistic", "tanh", "relu", "l2"};
-    for (size_t at = 0; at < sizeof names / sizeof *names; at++) {
-        if (strcmp(name, names[at]) != 0) continue;
-        *activation = (Activation)at;
-        return 1;
-    }
-    PyErr_Format(PyExc_ValueError, "unknown activation %s", name);
-    return 0;
-}
+static const char *const activations[] = {"identity", "logistic", "tanh", "relu", "l2"};
 
 static void divide_by_length(double *scores, size_t count)
 {
@@ -69,11 +59,12 @@ PyObject *pass_on(PyObject *module, PyObject *arguments)
     (void)module;
     PyObject *totals, *intercepts, *weights;
     const char *name;
-    Activation activation;
     if (!PyArg_ParseTuple(arguments, "O!SsS", &PyByteArray_Type, &totals, &intercepts, &name,
                           &weights))
         return NULL;
-    if (!activation_of(name, &activation)) return NULL;
+    int activation =
+        place_of(name, activations, sizeof activations / sizeof *activations, "activation");
+    if (activation < 0) return NULL;
     size_t count = (size_t)PyBytes_Size(intercepts) / sizeof(double), line = count * sizeof(double);
     size_t size = (size_t)PyByteArray_Size(totals), all = (size_t)PyBytes_Size(weights);
     if (count == 0 || size % line || all == 0 || all % line)
@@ -90,7 +81,7 @@ PyObject *pass_on(PyObject *module, PyObject *arguments)
         for (size_t text = 0; text < texts; text++) {
             take((const byte *)PyByteArray_AsString(totals) + text * line,
                  (const byte *)PyBytes_AsString(intercepts), scores, count);
-            activate(scores, count, activation);
+            activate(scores, count, (Activation)activation);
             multiply(scores, count, (const byte *)PyBytes_AsString(weights), sums + text * others,
                      others);
         }

@@ -19,6 +19,14 @@ static PyObject *largest(PyObject *module, PyObject *doubles)
     return PyFloat_FromDouble(found);
 }
 
+int place_of(const char *name, const char *const *names, int count, const char *what)
+{
+    for (int at = 0; at < count; at++)
+        if (strcmp(name, names[at]) == 0) return at;
+    PyErr_Format(PyExc_ValueError, "unknown %s %s", what, name);
+    return -1;
+}
+
 int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,
              PyMethodDef *methods)
 {

@@ -240,6 +240,9 @@ typedef int (*AddLine)(void *self, const byte *line, size_t count, double *score
 /* values.c: add_up(lines, totals) of Forest and Kernels, of so many scores. */
 PyObject *add_lines(void *self, PyObject *arguments, size_t scores, AddLine add);
 
+/* module.c: which of so many names it is, or -1 with an error set that says what it is not. */
+int place_of(const char *name, const char *const *names, int count, const char *what);
+
 /* module.c: add a type; false with an error set, as what each file adds by it. */
 int add_type(PyObject *module, const char *name, size_t size, newfunc make, destructor end,
              PyMethodDef *methods);
