@@ -21,7 +21,7 @@ from function.compiled.quick import Score, Scores, build_score
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
 from function.errors import NotExplainable
-from function.predictor import Answer
+from function.predictor import Answer, Predictor
 
 if TYPE_CHECKING:
     from function.compiled.forest import Forest
@@ -82,6 +82,8 @@ class CompiledPredictor:
             else self._build_answers()
         )
         self.quick_bytes = self._quick_bytes()
+        self.original_from_texts: int | None = None
+        """Batches of so many texts and more are the original's to answer; None where none are."""
 
     @property
     def weights(self) -> int:
@@ -127,6 +129,15 @@ class CompiledPredictor:
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """Answer each text, in order; the empty and the wholly unknown text included."""
         return self._answer(texts)
+
+    def share_batches(self, original: Predictor, least: int) -> None:
+        """Let the original have batches of so many texts and more."""
+        own, self.original_from_texts = self._answer, least
+
+        def answers(texts: Sequence[str]) -> list[Answer]:
+            return own(texts) if len(texts) < least else [*original.predict(texts)]
+
+        self._answer = answers
 
     def faithful_scores(self, text: str) -> list[float]:
         """Return the decision function, summed in scikit-learn's order."""

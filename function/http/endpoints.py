@@ -151,6 +151,7 @@ def models_info(service: Service, request: Request) -> dict[str, Any]:
         "size_bytes": lineage.details.get("size_bytes"),
         "terms": getattr(model.predictor, "terms", None),
         "native": getattr(model.predictor, "native", None),
+        "original_from_texts": getattr(model.predictor, "original_from_texts", None),
         "digest": lineage.details.get("digest"),
         "stale": model.is_stale,
         "refused": _refused(service),

@@ -212,6 +212,7 @@ def _model_info() -> Json:
         own_functions=list_of(TEXT),
         labels={"type": ["array", "null"], "items": TEXT},
         multilabel={"type": "boolean"},
+        original_from_texts={"type": ["integer", "null"], "minimum": 2},
         stale={"type": "boolean"},
         refused={"type": ["object", "null"]},
         load_timings_seconds={"type": "object", "additionalProperties": {"type": "number"}},

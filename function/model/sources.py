@@ -197,6 +197,7 @@ def _compiled(
     from weakref import finalize
 
     from function.compiler.compiler import NotCompilable
+    from function.model import batches
     from function.originals.accents import strip_in_linear_time
 
     try:
@@ -204,6 +205,10 @@ def _compiled(
     except NotCompilable as exc:
         strip_in_linear_time(original.model)
         return original.predictor, str(exc)
+    if not predictor.native:
+        with stages.timed("verify"):
+            strip_in_linear_time(original.model)
+            batches.share(predictor, original.predictor)
     kept = original.files.detach() if predictor.own_functions and original.files else None
     if kept is not None:  # its functions may want the files for as long as it lives
         finalize(predictor, kept[1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from function.compiled.probabilities import winner
 from function.compiler.sklearn_names import public_name
 
 Rule = Callable[[Sequence[float]], int | None]
@@ -58,9 +59,7 @@ def greatest(row: Sequence[float]) -> int:
 
 def clearly_greatest(row: Sequence[float]) -> int | None:
     """None where another is within NEARLY of it."""
-    ranked = sorted(row)
-    is_clear = len(row) == 1 or ranked[-1] - ranked[-2] > NEARLY
-    return row.index(ranked[-1]) if is_clear else None
+    return winner(row, NEARLY) if len(row) > 1 else 0
 
 
 def rule_of(model: Any, take_apart: TakeApart) -> Rule | None:
