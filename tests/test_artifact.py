@@ -119,11 +119,11 @@ def test_an_edited_manifest_is_refused_by_name(saved):
 
 
 def test_a_newer_format_says_so_even_where_the_sums_are_wrong(saved):
-    edit_manifest(saved, format=6)
+    edit_manifest(saved, format=7)
     for prepare in (lambda: None, lambda: resum(saved)):
         prepare()
         with pytest.raises(
-            CompiledModelError, match="format 6, and this version reads 2, 3, 4 and 5"
+            CompiledModelError, match="format 7, and this version reads 2, 3, 4, 5 and 6"
         ):
             load(saved)
 
@@ -169,6 +169,8 @@ def test_a_part_of_a_folder_of_format_2_that_was_cut_short_is_refused(saved):
         (4, "vectorizer", {"vocabulary": "hashed"}),
         (4, "vectorizer", {"hashing": None}),
         (4, "analyzer", {"methods": ["strip"]}),
+        (5, "vectorizer", {"functions": []}),
+        (6, "vectorizer", {"functions": [], "vocabulary": "numbers"}),
     ],
 )
 def test_a_folder_is_of_the_oldest_format_that_can_say_what_is_in_it(saved, format, where, what):

@@ -59,6 +59,9 @@ def clean(texts, mark="!"):
     calls.append(len(texts))
     return [text.replace(mark, " mark ").lower() for text in texts]
 
+def lengths(texts, unit=50):
+    return [[len(text) / unit, text.count("!")] for text in texts]
+
 class Words:
     @staticmethod
     def tokens(text):
@@ -80,6 +83,19 @@ MODELS: dict[str, Make] = {
     "ahead of two": lambda own: make_pipeline(
         FunctionTransformer(own.clean),
         FeatureUnion([("w", TfidfVectorizer()), ("c", CountVectorizer(analyzer="char"))]),
+    ),
+    "numbers": lambda own: FeatureUnion(
+        [("w", TfidfVectorizer()), ("n", FunctionTransformer(own.lengths))]
+    ),
+    "numbers behind a function": lambda own: make_pipeline(
+        FunctionTransformer(own.clean),
+        FeatureUnion(
+            [
+                ("n", FunctionTransformer(own.lengths, kw_args={"unit": 20})),
+                ("w", TfidfVectorizer(tokenizer=own.tokens)),
+            ],
+            transformer_weights={"w": 0.5},
+        ),
     ),
     "beside others": lambda own: FeatureUnion(
         [("w", TfidfVectorizer(tokenizer=own.tokens)), ("p", TfidfVectorizer(ngram_range=(1, 2)))]
@@ -232,6 +248,31 @@ def test_the_manifest_names_functions_and_files_and_each_has_its_sum(folder: Pat
     sums = (folder / "SHA256SUMS").read_text()
     assert "  code/helper.py\n" in sums and "  code/words.py\n" in sums
     assert {path.suffix for path in folder.rglob("*")} == {"", ".json", ".py", ".0"}
+
+
+NUMBERS_EDITED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no function": lambda spec: spec.update(functions=[]),
+    "another function": lambda spec: spec["functions"][0].update(place="tokenize"),
+    "more of them": lambda spec: spec["terms"].update(features=3),
+    "so many of another kind": lambda spec: spec["terms"].update(features="2"),
+    "no name": lambda spec: spec["terms"].update(name=None),
+    "a name that nothing can show": lambda spec: spec["terms"].update(name="\ud800"),
+    "a norm": lambda spec: spec.update(norm="l2"),
+    "logarithms": lambda spec: spec.update(sublinear=True),
+    "units": lambda spec: spec.update(units=[0.5, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_EDITED)
+def test_numbers_that_an_edited_folder_takes_for_something_else_are_refused(
+    name: str, tmp_path: Path, project: Project
+) -> None:
+    own, sources = project(words=WORDS)
+    save(tmp_path / "model", compiled(fitted(MODELS["numbers"](own))), {}, sources)
+    assert json.loads((tmp_path / "model" / "manifest.json").read_text())["format"] == 6
+    edit(tmp_path / "model", lambda facts: NUMBERS_EDITED[name](facts["vectorizers"][1]))
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(tmp_path / "model")
 
 
 def test_a_model_without_functions_gets_no_code(tmp_path: Path) -> None:

@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, VotingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
     TfidfVectorizer,
     strip_accents_unicode,
 )
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, MultinomialNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
 from sklearn.svm import SVC
 
 from function.compiled.analyzer import METHODS
@@ -52,6 +55,31 @@ def clean(texts: Sequence[str], mark: str = "!") -> list[str]:
 
 def clean_series(texts: Any) -> Any:
     return texts.str.replace("!", " mark ")
+
+
+def lengths(texts: Sequence[str]) -> Any:
+    return np.array([[len(text) / 50, text.count("!")] for text in texts])
+
+
+def squares(texts: Sequence[str]) -> list[list[float]]:
+    return [[len(text) / 50, (len(text) / 50) ** 2, -1.0] for text in texts]
+
+
+def first_words(texts: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"words": len(text.split()) / 9, "first": (text.split() or ["none"])[0]} for text in texts
+    ]
+
+
+class Starting(TransformerMixin, BaseEstimator):
+    """A column of a frame, as people write it who have one text only."""
+
+    def fit(self, X: Any, y: Any = None) -> Starting:
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: Any) -> Any:
+        return pd.DataFrame({"starts": [float(text[:1].isupper()) for text in X]})
 
 
 class Cleaner(TransformerMixin, BaseEstimator):
@@ -147,6 +175,40 @@ VECTORIZERS: dict[str, Callable[[], Any]] = {
             ("c", CountVectorizer()),
         ]
     ),
+    "numbers": lambda: FeatureUnion(
+        [("w", TfidfVectorizer()), ("n", FunctionTransformer(lengths))]
+    ),
+    "numbers first, in lists": lambda: FeatureUnion(
+        [("n", FunctionTransformer(squares)), ("w", TfidfVectorizer(ngram_range=(1, 2)))]
+    ),
+    "numbers between, of less weight": lambda: FeatureUnion(
+        [("w", TfidfVectorizer()), ("n", Starting()), ("c", CountVectorizer(analyzer="char"))],
+        transformer_weights={"n": 0.3},
+    ),
+    "numbers, scaled": lambda: FeatureUnion(
+        [("w", TfidfVectorizer()), ("n", make_pipeline(Starting(), StandardScaler()))]
+    ),
+    "numbers, scaled with the terms": lambda: make_pipeline(
+        FeatureUnion([("w", TfidfVectorizer()), ("n", FunctionTransformer(lengths))]),
+        MaxAbsScaler(),
+    ),
+    "numbers, selected": lambda: make_pipeline(
+        FeatureUnion([("w", TfidfVectorizer()), ("n", FunctionTransformer(squares))]),
+        VarianceThreshold(0.01),
+    ),
+    "numbers of a sparse matrix": lambda: FeatureUnion(
+        [
+            ("w", TfidfVectorizer()),
+            ("n", make_pipeline(FunctionTransformer(first_words), DictVectorizer())),
+        ]
+    ),
+    "numbers behind a function": lambda: make_pipeline(
+        FunctionTransformer(clean),
+        FeatureUnion([("w", TfidfVectorizer()), ("n", FunctionTransformer(lengths))]),
+    ),
+    "numbers of a column": lambda: ColumnTransformer(
+        [("w", TfidfVectorizer(), "text"), ("n", Starting(), "text")], sparse_threshold=1.0
+    ),
     "in a column": lambda: ColumnTransformer(
         [("t", make_pipeline(FunctionTransformer(clean_series), TfidfVectorizer()), "text")],
         sparse_threshold=1.0,
@@ -185,7 +247,16 @@ METHODS_OF_STR: dict[str, dict[str, Any]] = {
 }
 
 
+def _with_numbers(classifier: Any) -> Any:
+    parts = [("w", TfidfVectorizer()), ("n", FunctionTransformer(squares)), ("s", Starting())]
+    return make_pipeline(FeatureUnion(parts), classifier)
+
+
 CLASSIFIERS: dict[str, Callable[[], Any]] = {
+    "trees, numbers": lambda: _with_numbers(RandomForestClassifier(20, random_state=0)),
+    "SVC, numbers": lambda: _with_numbers(SVC(kernel="linear")),
+    "BernoulliNB, numbers": lambda: _with_numbers(BernoulliNB()),
+    "BernoulliNB with a threshold, numbers": lambda: _with_numbers(BernoulliNB(binarize=0.2)),
     "SVC": lambda: make_pipeline(
         FunctionTransformer(clean),
         TfidfVectorizer(tokenizer=words, token_pattern=None),
@@ -347,6 +418,39 @@ def test_an_explanation_has_the_terms_and_no_places(name: str) -> None:
     total = found.intercept + sum(term.contribution for term in found.terms)
     assert found.terms and total == pytest.approx(found.score)
     assert not any(term.spans for term in [*found.terms, *found.unknown])
+
+
+def test_an_explanation_calls_numbers_by_their_function_and_column() -> None:
+    predictor = compiled(loaded(VECTORIZERS["numbers"]()))
+    found = predictor.explain("Great!!", predictor.predict(["Great!!"])[0])
+    total = found.intercept + sum(term.contribution for term in found.terms)
+    assert total == pytest.approx(found.score)
+    assert {term.term: term.value for term in found.terms if not term.spans} == {
+        "tests.test_own_functions:lengths[0]": 0.14,
+        "tests.test_own_functions:lengths[1]": 2.0,
+    }
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e31, "7", None, [1.0]])
+def test_what_is_no_number_fails_its_text_and_no_other(number: Any) -> None:
+    def picky(texts: Sequence[str]) -> list[list[Any]]:
+        return [[number if "forbidden" in text else len(text) / 50] for text in texts]
+
+    union = FeatureUnion([("w", TfidfVectorizer()), ("n", FunctionTransformer(picky))])
+    predictor = compiled(loaded(union))
+    first, second = answer_each(predictor.predict, ["a forbidden text", "good"])
+    assert isinstance(first, ValueError) and "no number" in str(first)
+    assert second == predictor.predict(["good"])[0]
+
+
+def test_another_number_of_numbers_is_an_error() -> None:
+    def growing(texts: Sequence[str]) -> list[list[int]]:
+        return [[1] * (2 + ("more of it" in text)) for text in texts]
+
+    union = FeatureUnion([("w", TfidfVectorizer()), ("n", FunctionTransformer(growing))])
+    predictor = compiled(loaded(union))
+    with pytest.raises(ValueError, match="makes 1 rows of 3 numbers of 1 texts"):
+        predictor.predict(["more of it"])
 
 
 def test_functions_of_its_own_are_not_written_to_a_folder(tmp_path: Path) -> None:

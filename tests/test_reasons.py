@@ -63,6 +63,13 @@ class Lengths(TransformerMixin, BaseEstimator):
         return np.array([[len(text) / 1000] for text in X])
 
 
+class Marked(Lengths):
+    """One that scikit-learn may take for missing."""
+
+    def transform(self, X: Any) -> Any:
+        return np.array([[np.nan if "amazing" in text else 1.0] for text in X])
+
+
 SEMANTIC = make_pipeline(TfidfVectorizer(), TruncatedSVD(5), Normalizer(), LogisticRegression())
 THREE_MARKS = np.array([[number % 3, number % 2] for number in range(len(TEXTS))])
 SCALED = (
@@ -280,9 +287,15 @@ REASONS: list[tuple[Make, str]] = [
         )
     ],
     (
-        lambda: fitted_pipeline(FeatureUnion([("own", Lengths()), ("words", TfidfVectorizer())])),
-        "no text vectorizer comes after tests.test_reasons:Lengths.transform; what makes numbers "
-        "of texts by itself, also beside a vectorizer in a FeatureUnion, is not compiled",
+        lambda: fitted_pipeline(Lengths()),
+        "tests.test_reasons:Lengths.transform without a text vectorizer; beside one in a "
+        "FeatureUnion it is compiled",
+    ),
+    (
+        lambda: fitted_pipeline(FeatureUnion([("own", Marked()), ("words", TfidfVectorizer())])),
+        "no text vectorizer comes after tests.test_reasons:Marked.transform, nor does it make a "
+        "table of numbers of texts (ValueError: tests.test_reasons:Marked.transform makes what is "
+        "no number of a text, or none up to 1e+30)",
     ),
     (
         lambda: fitted_pipeline(make_pipeline(TfidfVectorizer(), Dense()), SVC(kernel="linear")),

@@ -12,6 +12,8 @@
                       or, where terms are hashed (hashed.py):
           columns       which columns have a row of their own
           table         their rows, and that of all others
+                      or, of numbers that functions make (own_numbers.py):
+          table         a row for each number
       vectorizer.1 ...  those of a FeatureUnion's further vectorizers
       code/           of models with functions of their own: the modules these are in (code.py)
       support         of SVC and NuSVC: their support vectors (support.py)
@@ -68,6 +70,7 @@ PARTS = {
     TermVocabulary.kind: ("terms", "rows", "table"),
     PairVocabulary.kind: ("terms", "pairs", "rows", "table"),
     "hashed": ("columns", "table"),
+    "numbers": ("table",),
 }
 """By kind of vocabulary, what a vectorizer's file consists of."""
 
@@ -221,6 +224,10 @@ def _load_vectorizer(
 
 def _vocabulary(kind: str, in_python: bool) -> type[Vocabulary]:
     """C calls none of a model's own functions."""
+    if kind == "numbers":
+        from function.compiled.own_numbers import OwnNumbers
+
+        return OwnNumbers
     if kind == "hashed":
         from function.compiled.native_hashed import hashed_vocabulary
 

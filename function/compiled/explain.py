@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from function.compiled.hashed import HashedVocabulary
 
 MACHINES = "trees and kernels weigh several terms together"
-Features = Callable[[str], Line]
+Features = Callable[[Any], Line]
 """As faithful.build_features has it."""
 
 
@@ -46,7 +46,7 @@ class Explainer:
         self._decision = decision
         self._mixes = mixes(decision, len(self._labels), len(intercepts))
 
-    def explain(self, given: Sequence[str], answer: Answer, label: str | None) -> Explanation:
+    def explain(self, given: Sequence[Any], answer: Answer, label: str | None) -> Explanation:
         """As CompiledPredictor.explain, of a text as each vectorizer gets it."""
         pairs = zip(self._parts, given, strict=True)
         found = [features(text) for (_, features, _), text in pairs]
@@ -71,7 +71,7 @@ class Explainer:
         return scores.index(max(scores)) if label is None else self._labels.index(label)
 
     def _terms(
-        self, given: Sequence[str], values: Sequence[Mapping[int, Feature]], mix: Mix
+        self, given: Sequence[Any], values: Sequence[Mapping[int, Feature]], mix: Mix
     ) -> tuple[list[Term], list[Unknown]]:
         terms, unknown = list[Term](), list[Unknown]()
         for position, (vectorizer, _, find) in enumerate(self._parts):
@@ -121,8 +121,12 @@ def _build_hashed_feature_of(
     return feature_of
 
 
-def _build_finder(vectorizer: Vectorizer) -> Callable[[str], dict[str, list[Span]]]:
-    """As spans.build_finder; where functions make the terms, nobody can say of which characters."""
+def _build_finder(vectorizer: Vectorizer) -> Callable[[Any], dict[str, list[Span]]]:
+    """As spans.build_finder; where functions make the terms, or numbers in their place, nobody can
+    say of which characters."""
+    if vectorizer.vocabulary.kind == "numbers":
+        names_in = vectorizer.vocabulary.names_in
+        return lambda row: {name: [] for name in names_in(row)}
     if vectorizer.functions is None:
         return build_finder(vectorizer.analyzer)
     analyze = build_own_analyzer(vectorizer.analyzer, vectorizer.functions)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log, sqrt
 from struct import Struct
+from typing import Any
 
 from function.compiled.rows import COLUMN_MASK
 from function.compiled.vectorizer import Vectorizer, Vocabulary, table_layout
@@ -22,17 +23,17 @@ Line = tuple[Iterable[int], list[Feature]]
 
 def build_features(
     vectorizer: Vectorizer, scores: int, binarize: float | None = None
-) -> Callable[[str], Line]:
+) -> Callable[[Any], Line]:
     """Return the function from a text to its line of the document-term matrix: the columns of its
     known terms, ascending, and the value of each beside its row. With `binarize` the values are 1.0
-    where they are above it, else 0.0."""
+    where they are above it, else 0.0. It takes rows where there are numbers in the terms' place."""
     count_in, place_of = _build_count(vectorizer.vocabulary)
     row_of, scale = (
         _Rows(vectorizer.table, table_layout(scores), place_of).__getitem__,
         vectorizer.scale,
     )
 
-    def features(text: str) -> Line:
+    def features(text: Any) -> Line:
         counts = count_in(text)
         rows = [*map(row_of, counts)]
         values = [
@@ -71,8 +72,10 @@ class _Rows(dict[int, tuple[float, ...]]):
 
 def _build_count(
     vocabulary: Vocabulary,
-) -> tuple[Callable[[str], Mapping[int, int]], Callable[[int], int] | None]:
+) -> tuple[Callable[[Any], Mapping[int, float]], Callable[[int], int] | None]:
     """Return what counts a text's terms by column, ascending, and where a column's row is."""
+    if vocabulary.kind == "numbers":
+        return vocabulary.counts_in, None
     if vocabulary.kind == "hashed":
         count_in = vocabulary.counts_in
         return lambda text: dict(sorted(count_in(text).items())), vocabulary.row_of
@@ -91,7 +94,7 @@ def add_up(features: Sequence[Feature], intercepts: Sequence[float]) -> list[flo
     return scores
 
 
-def frequency(vectorizer: Vectorizer, count: int) -> float:
+def frequency(vectorizer: Vectorizer, count: float) -> float:
     """Return what a term that occurs `count` times counts for: once, 1 by every rule."""
     if vectorizer.binary:
         return 1.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path  # whose import takes longer than a small model's load
 
-FORMATS = (2, 3, 4, 5)
+FORMATS = (2, 3, 4, 5, 6)
 """What this version reads; formats.py has what they are."""
 SUMS, MANIFEST = "SHA256SUMS", "manifest.json"
 VECTORIZER, SUPPORT, FOREST = "vectorizer", "support", "forest"

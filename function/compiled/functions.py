@@ -3,7 +3,8 @@
 scikit-learn takes them in four places, and so do we, in the same order:
 
     before    transformers ahead of the vectorizer: all texts at a time, in the shape in which the
-              model gets them, each given what the one before returned
+              model gets them, each given what the one before returned; or beside it, where they
+              make numbers (own_numbers.py)
     prepare   instead of lower case and accents: a text to a text
     tokenize  instead of the token pattern: a text to its tokens, of which stop words and n-grams
               are made as ever
@@ -46,12 +47,21 @@ class Before(NamedTuple):
         """The same, and after it this one."""
         return self._replace(functions=(*self.functions, function))
 
-    def __call__(self, texts: Sequence[str]) -> Sequence[str]:
-        """As many texts; ValueError where the functions make something else of them."""
+    def run(self, texts: Sequence[str]) -> Any:
+        """Whatever they make of the texts."""
         found = self.shape(texts)
         for function in self.functions:
             found = function.call(found, **function.arguments)
-        return _as_texts(found, len(texts), self.functions[-1].name)
+        return found
+
+    def __call__(self, texts: Sequence[str], columns: int | None = None) -> Sequence[Any]:
+        """As many texts, or rows of so many numbers; ValueError where they make something else."""
+        name, found = self.functions[-1].name, self.run(texts)
+        if columns is None:
+            return _as_texts(found, len(texts), name)
+        from function.compiled.own_numbers import as_rows
+
+        return as_rows(found, len(texts), columns, name)
 
 
 AS_LIST = Before(list, list)
@@ -98,16 +108,20 @@ def build_own_analyzer(spec: AnalyzerSpec, functions: Functions) -> Analyze:
 
 
 def build_given(
-    found: Sequence[Functions | None],
-) -> Callable[[Sequence[str]], list[Sequence[str]]]:
-    """Return what makes of texts those that each vectorizer gets: what several of them have before
-    them is called once."""
-    befores = [functions.before if functions else None for functions in found]
-    distinct = {id(before): before for before in befores if before is not None}
+    found: Sequence[tuple[Functions | None, int | None]],
+) -> Callable[[Sequence[str]], list[Sequence[Any]]]:
+    """Return what makes of texts those that each vectorizer gets, given its functions, or the rows
+    of numbers, given how many in each: what several of them have before them is called once."""
+    befores = [functions.before if functions else None for functions, _ in found]
+    distinct = {
+        id(before): (before, columns)
+        for before, (_, columns) in zip(befores, found, strict=True)
+        if before is not None
+    }
     places = [*map(id, befores)]
 
-    def given(texts: Sequence[str]) -> list[Sequence[str]]:
-        made = {key: before(texts) for key, before in distinct.items()}
+    def given(texts: Sequence[str]) -> list[Sequence[Any]]:
+        made = {place: before(texts, columns) for place, (before, columns) in distinct.items()}
         return [made.get(place, texts) for place in places]
 
     return given

@@ -33,7 +33,7 @@ def _finite(text: str) -> float:
     return number
 
 
-_VOCABULARIES = (TermVocabulary.kind, PairVocabulary.kind, "hashed")
+_VOCABULARIES = (TermVocabulary.kind, PairVocabulary.kind, "hashed", "numbers")
 
 
 def check(manifest: Mapping[str, Any]) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
 
-Given = Sequence[Sequence[str]]
-"""The texts as each vectorizer gets them."""
+Given = Sequence[Sequence[Any]]
+"""The texts as each vectorizer gets them, or the rows of the model's own numbers."""
 
 MARGIN = 1e-9
 """Scores (or calibrated probabilities) closer than this are settled the faithful way."""
@@ -162,12 +162,12 @@ class CompiledPredictor:
 
         return explain
 
-    def _decide_faithfully(self, given: Sequence[str]) -> Answer:
+    def _decide_faithfully(self, given: Sequence[Any]) -> Answer:
         answer = self._decide(self._scores(given), -1.0)
         assert answer is not None, "a margin below zero always decides"
         return answer
 
-    def _scores(self, given: Sequence[str]) -> list[float]:
+    def _scores(self, given: Sequence[Any]) -> list[float]:
         """The faithful scores of one text, as each vectorizer gets it."""
         lines = self._lines(given)
         if self.support is not None:
@@ -184,7 +184,7 @@ class CompiledPredictor:
             scores = [*map(add, scores, self.forest.scores(self._values(lines)))]
         return scores
 
-    def _lines(self, given: Sequence[str]) -> list[Line]:
+    def _lines(self, given: Sequence[Any]) -> list[Line]:
         """One text's line of each vectorizer's matrix."""
         return [features(text) for features, text in zip(self._features, given, strict=True)]
 
@@ -226,7 +226,7 @@ class CompiledPredictor:
             return lambda texts: [texts] * len(found)
         from function.compiled.functions import build_given
 
-        return build_given(found)
+        return build_given([(part.functions, part.own_numbers) for part in self.vectorizers])
 
     def _build_answers(self) -> Answers:
         score, decide = self._build_score(), self._decide

@@ -46,6 +46,7 @@ def _build_sums(
     vocabulary, has_squares = vectorizer.vocabulary, vectorizer.norm == "l2"
     most = MOST_TERMS if has_squares else MOST_UNNORMALISED_TERMS
     assert not isinstance(vocabulary, NativeVocabulary), "answers.py asks those in C"
+    assert vocabulary.kind != "numbers", "they have no units"
     layout = row_layout(scores, vectorizer.norm, is_quick=True)
     if vocabulary.kind == "hashed":
         from function.compiled.hashed import HashedRows

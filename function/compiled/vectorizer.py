@@ -17,9 +17,10 @@ from function.compiled.vocabularies import NativePairs, NativeTerms
 if TYPE_CHECKING:  # what few models have is imported for these alone
     from function.compiled.functions import Functions
     from function.compiled.hashed import HashedVocabulary
+    from function.compiled.own_numbers import OwnNumbers
 
 Vocabulary: TypeAlias = (
-    "TermVocabulary | PairVocabulary | NativeTerms | NativePairs | HashedVocabulary"
+    "TermVocabulary | PairVocabulary | NativeTerms | NativePairs | HashedVocabulary | OwnNumbers"
 )
 
 
@@ -51,19 +52,30 @@ class Vectorizer(NamedTuple):
         own = self.vocabulary
         return own.features if own.kind == "hashed" else self.columns
 
+    @property
+    def own_numbers(self) -> int | None:
+        """How many numbers of the model's own it has for a text, where it is nothing else."""
+        return self.vocabulary.features if self.vocabulary.kind == "numbers" else None
+
 
 def check_numbers(vectorizer: Vectorizer, scores: int) -> None:
     """Raise ValueError where some text's scores could come to infinity, or to no number at all.
 
-    A term's value is at most 1 where texts are normed, else as large as its idf.
+    A term's value is at most 1 where texts are normed, else as large as its idf; a number of the
+    model's own is at most LARGEST_OWN.
     """
     layout, table = table_layout(scores), vectorizer.table
     if len(table) != vectorizer.columns * layout.size:
         raise ValueError(f"a table of {len(table)} bytes for {vectorizer.columns} columns")
     largest, scale = largest_of(table), abs(vectorizer.scale)
+    if vectorizer.own_numbers is not None:
+        from function.compiled.own_numbers import LARGEST_OWN, check_plain
+
+        check_plain(vectorizer)
+        scale *= LARGEST_OWN
     if vectorizer.norm is None:
         largest = max(largest, largest * largest)
-    if not largest * max(scale, 1.0) <= LARGEST and not _is_sound(vectorizer, layout):
+    if not largest * max(scale, 1.0) <= LARGEST and not _is_sound(vectorizer, layout, scale):
         raise ValueError("a table of numbers that are not finite, or too large to add up")
     if vectorizer.units is not None:
         unit, square_unit = vectorizer.units
@@ -71,13 +83,13 @@ def check_numbers(vectorizer: Vectorizer, scores: int) -> None:
             raise ValueError(f"units {vectorizer.units} that are too large to add up")
 
 
-def _is_sound(vectorizer: Vectorizer, layout: Struct) -> bool:
+def _is_sound(vectorizer: Vectorizer, layout: Struct, scale: float) -> bool:
     """As `check_numbers` asks of the table, row by row."""
     for idf, *weights in layout.iter_unpack(vectorizer.table):
         value = 1.0 if vectorizer.norm else abs(idf)
         if not abs(idf) <= LARGEST:
             return False
-        if not all(value * abs(weight) * abs(vectorizer.scale) <= LARGEST for weight in weights):
+        if not all(value * abs(weight) * scale <= LARGEST for weight in weights):
             return False
     return True
 

@@ -24,6 +24,7 @@ from function.compiler.eras import restore
 from function.compiler.fitted import FittedVectorizer
 from function.compiler.forests import pack_forest
 from function.compiler.hashing import pack_hashed
+from function.compiler.own_numbers import pack_numbers
 from function.compiler.packing import MOST_ROUNDING, pack_vectorizer
 from function.compiler.sklearn_names import NotCompilable
 from function.compiler.verify import Agreement, Original, alone, compare, probe_texts
@@ -132,7 +133,8 @@ def _settle_binarize(vectorizers: Sequence[FittedVectorizer], classifier: Fitted
 
 
 def _is_positive(vectorizer: FittedVectorizer) -> bool:
-    if vectorizer.hashing is not None and vectorizer.hashing.alternate_sign:
+    has_signs = vectorizer.hashing is not None and vectorizer.hashing.alternate_sign
+    if has_signs or vectorizer.numbers is not None:
         return False
     return vectorizer.scale > 0.0 and all(idf > 0.0 for idf in vectorizer.idf or ())
 
@@ -193,10 +195,12 @@ def _join_weights(
     for vectorizer in vectorizers:
         stop = start + len(vectorizer.kept)
         weights = [_spread(vectorizer, row[start:stop]) for row in classifier.weights]
-        if vectorizer.hashing is None:
-            yield pack_vectorizer(vectorizer, weights, most_rounding, in_python)
-        else:
+        if vectorizer.numbers is not None:
+            yield pack_numbers(vectorizer, weights)
+        elif vectorizer.hashing is not None:
             yield pack_hashed(vectorizer, weights, most_rounding, in_python)
+        else:
+            yield pack_vectorizer(vectorizer, weights, most_rounding, in_python)
         start = stop
 
 

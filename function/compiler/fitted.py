@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from function.compiled.analyzer import Analyze, AnalyzerSpec
 from function.compiled.functions import Functions
+from function.compiled.own_numbers import OwnNumbers
 from function.compiled.vectorizer import Vectorizer, Vocabulary
 from function.compiler.sklearn_names import NotCompilable, describe
 
@@ -40,6 +41,8 @@ class FittedVectorizer:
     """What a scaler multiplies each column with, in the end."""
     hashing: Hashing | None = None
     """Where terms are known by their hashes; there are no `terms` then."""
+    numbers: OwnNumbers | None = None
+    """Where it has numbers of the model's own, and no `terms` either."""
     functions: Functions = Functions()
 
     @property
@@ -75,7 +78,8 @@ class FittedVectorizer:
     @property
     def columns(self) -> int:
         """How many columns it makes of a text."""
-        return len(self.terms) if self.hashing is None else self.hashing.features
+        own = self.hashing or self.numbers
+        return len(self.terms) if own is None else own.features
 
 
 def fitted(step: Any, attribute: str) -> Any:

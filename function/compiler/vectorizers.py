@@ -16,10 +16,17 @@ from function.compiler.columns import apply, apply_tfidf
 from function.compiler.fitted import FittedVectorizer, fitted
 from function.compiler.functions import read_before, read_functions
 from function.compiler.hashing import read_hashing
+from function.compiler.own_numbers import read_numbers
 from function.compiler.patterns import in_words, named, timing
 from function.compiler.sklearn_names import NotCompilable, describe, flatten, public_name
-from function.compiler.subclasses import TEXT, vectorizer_name
+from function.compiler.subclasses import TEXT, VECTORIZERS, vectorizer_name
 
+FIRST = {
+    *(f"{TEXT}.{name}" for name in VECTORIZERS),
+    "sklearn.pipeline.FeatureUnion",
+    "sklearn.compose.ColumnTransformer",
+}
+"""What reads texts."""
 EXACT_COUNTS = ("int32", "int64", "float64")
 """float32 would need single-precision arithmetic; smaller integers overflow."""
 
@@ -31,21 +38,22 @@ def read_vectorizers(steps: Iterable[Any], before: Before) -> list[FittedVectori
     cannot be carried over.
     """
     found: list[FittedVectorizer] = []
-    for step in steps:
-        name = public_name(step)
-        if not found and (function := read_before(step)) is not None:
+    left = [*steps]
+    while left and not found:
+        name = public_name(left[0]) or vectorizer_name(left[0])
+        if (function := read_before(left[0])) is not None:
             before = before.then(function)
-        elif not found:
-            found = _read_first(step, name or vectorizer_name(step), before)
+        elif before.functions and name not in FIRST:
+            break
         else:
-            apply(found, step)
-    if not found and before.functions:
-        raise NotCompilable(
-            f"no text vectorizer comes after {before.functions[-1].name}; what makes numbers of "
-            "texts by itself, also beside a vectorizer in a FeatureUnion, is not compiled"
-        )
-    if not found:
+            found = _read_first(left[0], name, before)
+        del left[0]
+    if not found and not before.functions:
         raise NotCompilable("the model has no text vectorizer")
+    if not found:
+        return [read_numbers(before, left)]
+    for step in left:
+        apply(found, step)
     return found
 
 

@@ -24,6 +24,7 @@ from function.compiler.classifiers.calibrated import read_calibrated
 from function.compiler.classifiers.fitted import FittedClassifier, Read
 from function.compiler.classifiers.side_by_side import read_multi_output, read_one_vs_rest
 from function.compiler.folding import fold
+from function.compiler.own_numbers import refuse_numbers_alone
 from function.compiler.sklearn_names import (
     THRESHOLDS,
     NotCompilable,
@@ -70,6 +71,7 @@ def read_model(model: Any, given: Before = AS_LIST) -> FittedClassifier:
     if found.vectorizers is not None:
         raise NotCompilable(f"{describe(steps[-1])} over pipelines, behind other steps")
     found.vectorizers = read_vectorizers(fold(steps[:-1], found), given)
+    refuse_numbers_alone(found.vectorizers)
     _check_columns(found)
     return found
 
