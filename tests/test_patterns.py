@@ -96,6 +96,23 @@ def test_a_tokenizer_that_is_such_a_pattern_is_named_as_what_it_is() -> None:
         )
 
 
+class Finding(TfidfVectorizer):
+    """A subclass whose words are what a pattern finds, as well as one could say so itself."""
+
+    def build_tokenizer(self) -> Any:
+        return re.compile(ENDLESS[0]).findall
+
+
+class Failing(TfidfVectorizer):
+    def build_analyzer(self) -> Any:
+        raise LookupError("no model of the language")
+
+
+def test_so_is_what_a_subclass_makes_and_one_that_fails_is_not_asked() -> None:
+    ((name, found),) = slow_patterns(unfitted(FeatureUnion([("a", Failing()), ("b", Finding())])))
+    assert found.is_endless and repr(ENDLESS[0]) in name and "of Finding" in name
+
+
 @pytest.mark.parametrize(
     "build",
     [
