@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from function.compiled.artifact import load
 from function.compiled.writing import save
 from function.compiler.compiler import NotCompilable, compile_model, translate
 from tests.conftest import without_native
 from tests.fitted_models import LABELS, TEXTS, as_input, original, texts_for
-from tests.kinds import Dense
 from tests.packages import installed
 
 pytestmark = [pytest.mark.slow, pytest.mark.client]
@@ -147,18 +148,45 @@ def test_categories_are_refused(xgboost: Any) -> None:
         translate(model)
 
 
-def test_a_full_matrix_whose_zeros_are_not_missing_is_refused(xgboost: Any) -> None:
-    table = ColumnTransformer([("text", TfidfVectorizer(), "text")], sparse_threshold=0)
-    own = xgboost.XGBClassifier(n_estimators=2)
-    for first in (make_pipeline(TfidfVectorizer(), Dense()), table):
-        model = make_pipeline(first, own)
-        model.fit(as_input(model, TEXTS), THREE)
-        with pytest.raises(NotCompilable, match="makes a full matrix, where no value is missing"):
-            translate(model)
-    sparse = ColumnTransformer([("text", TfidfVectorizer(), "text")], sparse_threshold=1)
-    model = make_pipeline(sparse, own)
-    model.fit(as_input(model, TEXTS), THREE)
-    compile_model(model, original(model))
+def of_a_column(threshold: float) -> Any:
+    columns = [("text", TfidfVectorizer(), "text")]
+    return ColumnTransformer(columns, sparse_threshold=threshold)
+
+
+def full(table: Any) -> Any:
+    return table.toarray()
+
+
+@pytest.mark.parametrize(
+    ("make", "is_missing"),
+    [
+        (lambda: [TfidfVectorizer(), FunctionTransformer(full)], False),
+        (lambda: [HashingVectorizer(n_features=16), FunctionTransformer(full)], False),
+        (lambda: [of_a_column(0.0)], False),
+        (lambda: [of_a_column(1.0)], True),
+    ],
+    ids=["tfidf", "hashing", "full column", "sparse column"],
+)
+@pytest.mark.parametrize("labels", [THREE, TWO], ids=["three", "two"])
+def test_of_a_full_matrix_nothing_is_missing(
+    xgboost: Any, make: Callable[[], list[Any]], is_missing: bool, labels: list[int], tmp_path: Path
+) -> None:
+    texts = [text.encode("utf-8", "replace").decode() for text in texts_for(3, 150)]
+    *steps, last = [*make(), xgboost.XGBClassifier(n_estimators=20, n_jobs=1)]
+    model = make_pipeline(*steps, last)
+    features = as_input(model, TEXTS)
+    model.fit(features, labels)
+    for step in steps:
+        features = step.transform(features)
+    last.fit(csr_matrix(features), labels)  # whose nodes say where what is missing goes
+    predictor, _ = compile_model(model, original(model))
+    assert predictor.forest is not None and predictor.forest.missing is is_missing
+    save(tmp_path / "model", predictor, {})
+    with without_native():
+        python = load(tmp_path / "model")[0]
+    shares = model.predict_proba(as_input(model, texts)).tolist()
+    for served in (predictor, load(tmp_path / "model")[0], python):
+        assert [[*(answer.scores or ())] for answer in served.predict(texts)] == shares
 
 
 def test_members_are_refused_by_name(xgboost: Any) -> None:

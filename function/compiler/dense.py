@@ -29,11 +29,8 @@ def without_dense(steps: Sequence[Any], classifier: FittedClassifier) -> list[An
         )
     has_steps = classifier.forest is not None or bool(classifier.binarize)
     full = [step in dense or not _is_sparse(step) for step in steps]
-    if classifier.forest is not None and classifier.forest.of_xgboost and any(full):
-        raise NotCompilable(
-            f"{describe(steps[full.index(True)])} that makes a full matrix, where no value is "
-            "missing, before XGBClassifier; of a sparse one (sparse_threshold=1) it is compiled"
-        )
+    if classifier.forest is not None and any(full):
+        classifier.forest = classifier.forest.of_full_matrix()
     behind = steps[full.index(True) :] if True in full else []
     if has_steps and NORMALIZER in map(public_name, behind):
         raise NotCompilable(

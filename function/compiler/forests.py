@@ -29,6 +29,21 @@ class FittedTree:
     first: int = 0
     """The first score that they are added to."""
 
+    def of_full_matrix(self) -> FittedTree:
+        """Return it where no column is missing, so that no node need be turned."""
+        import numpy as np
+
+        if self.is_turned is None:
+            return self
+        below = np.nextafter((-self.thresholds).astype(np.float32), np.float32(-np.inf))
+        return replace(
+            self,
+            thresholds=np.where(self.is_turned, below.astype(np.float64), self.thresholds),
+            left=np.where(self.is_turned, self.right, self.left),
+            right=np.where(self.is_turned, self.left, self.right),
+            is_turned=None,
+        )
+
     def in_order(self) -> Iterator[int]:
         """Yield the nodes so that the left one follows each at once."""
         left, right, waiting = self.left.tolist(), self.right.tolist(), [0]
@@ -49,8 +64,15 @@ class FittedForest:
     """What each score begins with."""
     single: bool = True
     """Whether values are rounded to single precision."""
-    of_xgboost: bool = False
-    """Whether columns that a text has not are missing, and sums in single precision."""
+    missing: bool = False
+    """Whether columns that a text has not are missing."""
+    single_sums: bool = False
+    """Whether what the trees add up to is rounded to single precision each time."""
+
+    def of_full_matrix(self) -> FittedForest:
+        """Return it where columns that a text has not are 0.0."""
+        trees = [tree.of_full_matrix() for tree in self.trees]
+        return replace(self, trees=trees, missing=False)
 
     def renumbered(self, places: Sequence[int], columns: int) -> FittedForest:
         """Return it where each of its columns has another place, among so many."""
@@ -111,6 +133,6 @@ def pack_forest(fitted: FittedForest, *, alone: bool) -> Forest:
         columns=fitted.columns,
         single=fitted.single,
         alone=alone,
-        missing=fitted.of_xgboost,
-        single_sums=fitted.of_xgboost,
+        missing=fitted.missing,
+        single_sums=fitted.single_sums,
     )

@@ -5,7 +5,7 @@ column is missing, which it is where a sparse row has no value for it, as the no
 says (src/predictor/predict_fn.h of XGBoost 3). So forest.py's test, of what is not above a
 threshold, asks here for the number next below it. A node with `default_left` is turned around: a
 value whose negative is up to the threshold's goes to the right, and any other to the left, with
-what is missing.
+what is missing. Of a full matrix nothing is missing, and no node is turned (dense.py).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _read_xgboost(model: Any) -> FittedClassifier:
         for tree, first in zip(fitted["trees"], fitted["tree_info"], strict=True)
     ]
     columns = int(learner["learner_model_param"]["num_feature"])
-    forest = FittedForest(trees, columns, _starts(booster, columns), of_xgboost=True)
+    forest = FittedForest(trees, columns, _starts(booster, columns), missing=True, single_sums=True)
     return of_trees(classes, forest, {"kind": "boosted_single"})
 
 
