@@ -113,6 +113,8 @@ def compile_model(
         report(f"{', '.join(own)}: run by services with ALLOW_MODEL_CODE=true, and no others")
         if modules := ", ".join(naming.needed(predictor, original.code)):
             report(f"warning: not in the model's code_paths, so to be installed there: {modules}")
+    for package in predictor.packages:
+        report(f"to be installed where it is served: {package}")
     report(f"{predictor.terms} terms; probe texts: {_summary(agreement)}")
     if texts:
         agreement = report.progress(_compare_in_chunks(predictor, original, texts), len(texts))

@@ -275,6 +275,36 @@ def test_numbers_that_an_edited_folder_takes_for_something_else_are_refused(
         load(tmp_path / "model")
 
 
+NOT_NLTKS: dict[str, dict[str, Any]] = {
+    "anything": {"module": "os", "name": "system"},
+    "a module that is imported by it": {"module": "nltk.tokenize.casual", "name": "html.unescape"},
+    "another class": {"module": "nltk.stem.regexp", "name": "RegexpStemmer.stem"},
+    "another method": {"name": "TweetTokenizer.__class__"},
+    "another parameter": {"arguments": {"regexp": "(a+)+$"}},
+    "a parameter of another type": {"arguments": {"preserve_case": ["x"]}},
+    "another version's type": {"nltk": 3},
+}
+
+
+@pytest.mark.parametrize("name", NOT_NLTKS)
+@pytest.mark.parametrize("allowed", [True, False], ids=["allowed", "refused"])
+def test_what_an_edited_folder_takes_for_nltks_is_refused_and_nothing_runs(
+    name: str, allowed: bool, folder: Path
+) -> None:
+    casual = {
+        "place": "tokenize",
+        "module": "nltk.tokenize.casual",
+        "name": "TweetTokenizer.tokenize",
+        "arguments": {},
+        "nltk": "3.9.2",
+    }
+    change = casual | NOT_NLTKS[name]
+    edit(folder, lambda facts: facts["vectorizers"][0].update(functions=[change]))
+    with pytest.raises(CompiledModelError, match="does not describe a model"):
+        load(folder) if allowed else artifact.load(folder)
+    assert not (folder.parent / "ran").exists()
+
+
 def test_a_model_without_functions_gets_no_code(tmp_path: Path) -> None:
     save(tmp_path / "model", compiled(fitted(TfidfVectorizer())), {}, {"words.py": b"1 / 0"})
     assert not (tmp_path / "model" / "code").exists()

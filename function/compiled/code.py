@@ -1,11 +1,12 @@
 """A folder with functions of the model's own: their names, and the modules that they are in.
 
     manifest.json   of each vectorizer its `functions`: place (functions.py), module and name of
-                    each, and what it is given beside the text; and `code`, the modules' files
+                    each, and what it is given beside the text; and `code`, the modules' files.
+                    One of NLTK's (known.py) has the version of that, and what its object is made of
     code/           these files, under their checksums as all others
 
 Nothing here runs any of it. Whoever loads a folder says how functions are made of sources (Resolve)
-or that none are: then a folder that names any is refused, before its code is read.
+or that none are: then a folder that names any but NLTK's is refused, before its code is read.
 """
 
 from __future__ import annotations
@@ -37,8 +38,12 @@ def named(functions: Functions) -> list[dict[str, Any]]:
     found = []
     for place, function in functions.each():
         module, _, name = function.name.partition(":")
-        arguments = {**function.arguments}
-        found.append({"place": place, "module": module, "name": name, "arguments": arguments})
+        entry = {"place": place, "module": module, "name": name}
+        if function.made is None:
+            found.append({**entry, "arguments": {**function.arguments}})
+        else:
+            parameters = {**function.made.parameters}
+            found.append({**entry, "arguments": parameters, "nltk": function.made.version})
     return found
 
 
@@ -52,26 +57,27 @@ def read_functions(
     """
     every = [spec.get("functions", []) for spec in facts["vectorizers"]]
     _check(every, facts.get("code"))
-    if resolve is None:
-        told = [f"{it['place']}: {it['module']}:{it['name']}" for listed in every for it in listed]
+    own = [it for listed in every for it in listed if "nltk" not in it]
+    if own and resolve is None:
+        told = dict.fromkeys(f"{it['place']}: {it['module']}:{it['name']}" for it in own)
         raise CodeNotAllowed(
-            f"{folder}: it has functions of the model's own ({', '.join(dict.fromkeys(told))}),"
+            f"{folder}: it has functions of the model's own ({', '.join(told)}),"
             " which are code. Set ALLOW_MODEL_CODE=true if you trust whoever can write it"
         )
-    find = resolve({file: read(f"{FOLDER}/{file}") for file in facts["code"]})
+    find = None
+    if own and resolve is not None:
+        find = resolve({file: read(f"{FOLDER}/{file}") for file in facts["code"]})
     befores: dict[str, Before] = {}
     return [_functions(listed, find, befores) if listed else None for listed in every]
 
 
 def _functions(
-    listed: Sequence[Mapping[str, Any]], find: Find, befores: dict[str, Before]
+    listed: Sequence[Mapping[str, Any]], find: Find | None, befores: dict[str, Before]
 ) -> Functions:
     """Those of one vectorizer; what several have before them is one object for all."""
     made: dict[str, list[Function]] = {place: [] for place in PLACES}
     for it in listed:
-        module, name = it["module"], it["name"]
-        function = Function(f"{module}:{name}", find(module, name), it["arguments"])
-        made[it["place"]].append(function)
+        made[it["place"]].append(_function(it, find))
     key = repr([it for it in listed if it["place"] == "before"])
     before = AS_LIST._replace(functions=tuple(made["before"]))
     return Functions(
@@ -79,6 +85,19 @@ def _functions(
         tuple(made["prepare"]),
         *(next(iter(made[place]), None) for place in ("tokenize", "analyze")),
     )
+
+
+def _function(it: Mapping[str, Any], find: Find | None) -> Function:
+    module, name, arguments = it["module"], it["name"], it["arguments"]
+    if "nltk" not in it:
+        assert find is not None, "there is code"
+        return Function(f"{module}:{name}", find(module, name), arguments)
+    from function.compiled import known
+
+    made = known.Made(f"{module}:{name}", arguments, it["nltk"])
+    if not known.is_known(made):
+        raise ValueError(f"functions: {made.name} is none of NLTK's that are run")
+    return Function(made.name, known.deferred(made), {}, made)
 
 
 def _check(every: Sequence[Any], files: Any) -> None:
@@ -99,6 +118,7 @@ def _is_named(value: Any) -> bool:
         and all(isinstance(value.get(key), str) for key in ("module", "name"))
         and all(is_dotted(value[key]) for key in ("module", "name"))
         and isinstance(value.get("arguments"), dict)
+        and isinstance(value.get("nltk", ""), str)
     )
 
 

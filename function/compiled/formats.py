@@ -9,7 +9,7 @@ one of its own age. Read are all of files.FORMATS:
 | 3 | a file for each vectorizer, which a registry is asked for once |
 | 4 | as 3, with kinds of parts that format 3 has not: what OF_FORMAT_3 does not list |
 | 5 | as 4, with functions of the model's own (code.py) |
-| 6 | as 5, with numbers that such functions make (own_numbers.py) |
+| 6 | as 5, with numbers that such functions make (own_numbers.py), or NLTK's (known.py) |
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ OF_FORMAT_3: Mapping[str, frozenset[str]] = {
 def format_of(manifest: Mapping[str, Any]) -> int:
     """Return the oldest format that can say what `manifest` does."""
     vectorizers = manifest["vectorizers"]
-    if any(spec["vocabulary"] == "numbers" for spec in vectorizers):
+    functions = [function for spec in vectorizers for function in spec.get("functions", ())]
+    has_numbers = any(spec["vocabulary"] == "numbers" for spec in vectorizers)
+    if has_numbers or any("nltk" in function for function in functions):
         return 6
     if any("functions" in spec for spec in vectorizers):
         return 5

@@ -16,9 +16,12 @@ What they raise is nobody's business here: it fails this text, as it does in sci
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from function.compiled.analyzer import Analyze, AnalyzerSpec, build_analyzer, build_words
+
+if TYPE_CHECKING:
+    from function.compiled.known import Made
 
 Shape = Callable[[Sequence[str]], Any]
 """Texts in the shape in which a model takes them."""
@@ -30,6 +33,8 @@ class Function(NamedTuple):
     name: str
     call: Callable[..., Any]
     arguments: Mapping[str, Any] = {}
+    made: Made | None = None
+    """What it is, where it is one of a library's (known.py) and no code of the model's own."""
 
 
 class Before(NamedTuple):

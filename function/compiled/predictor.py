@@ -25,6 +25,7 @@ from function.predictor import Answer, Predictor
 
 if TYPE_CHECKING:
     from function.compiled.forest import Forest
+    from function.compiled.functions import Function
     from function.compiled.kernels import KernelVectors
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
@@ -120,11 +121,19 @@ class CompiledPredictor:
 
     @property
     def own_functions(self) -> list[str]:
-        """The model's own functions, each with its place (functions.py): code, and of a time that
-        nobody knows."""
+        """The model's own functions, each with its place (functions.py): code."""
+        own = [(place, function) for place, function in self._functions() if not function.made]
+        return [*dict.fromkeys(f"{place}: {function.name}" for place, function in own)]
+
+    @property
+    def packages(self) -> list[str]:
+        """The packages of others that its functions are of, each as pip takes it."""
+        made = [function.made for _, function in self._functions() if function.made]
+        return [*dict.fromkeys(f"nltk=={it.version}" for it in made)]
+
+    def _functions(self) -> list[tuple[str, Function]]:
         having = [part.functions for part in self.vectorizers if part.functions is not None]
-        every = [item for functions in having for item in functions.each()]
-        return [*dict.fromkeys(f"{place}: {function.name}" for place, function in every)]
+        return [item for functions in having for item in functions.each()]
 
     def predict(self, texts: Sequence[str]) -> list[Answer]:
         """Answer each text, in order; the empty and the wholly unknown text included."""
@@ -197,7 +206,7 @@ class CompiledPredictor:
             start += part.width
 
     def _quick_bytes(self) -> int:
-        if self.own_functions:
+        if self._functions():  # of a time that nobody knows
             return 0
         most = QUICK_BYTES_NATIVE if self.native else QUICK_BYTES
         micros = self._micros() * (1 if self.native else IN_PYTHON)

@@ -75,7 +75,7 @@ def _render(
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
-    if predictor.own_functions:
+    if any(part.functions for part in predictor.vectorizers):
         facts["code"] = sorted(code)
         files |= {f"{code_files.FOLDER}/{file}": content for file, content in code.items()}
     if predictor.support is not None:

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 from function.compiled.analyzer import METHODS
 from function.compiled.functions import Function, Functions
+from function.compiler.known import made_of
 from function.compiler.sklearn_names import (
     FUNCTION_TRANSFORMER,
     NotCompilable,
@@ -111,7 +112,8 @@ def read_before(step: Any) -> Function | None:
 
 
 def _function(call: Any, arguments: Mapping[str, Any] | None = None) -> Function:
-    return Function(name_of(call), call, dict(arguments or {}))
+    made = None if arguments else made_of(call)
+    return Function(made.name if made else name_of(call), call, dict(arguments or {}), made)
 
 
 def name_of(call: Any) -> str:

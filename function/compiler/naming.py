@@ -26,7 +26,7 @@ def refuse_nameless(predictor: CompiledPredictor) -> None:
     """Raise NotCompilable for the first of the model's own functions that cannot be named."""
     for vectorizer in predictor.vectorizers:
         for place, function in vectorizer.functions.each() if vectorizer.functions else ():
-            if problem := _problem(function):
+            if not function.made and (problem := _problem(function)):
                 raise NotCompilable(f"{place}: {function.name} {problem}")
 
 

@@ -172,6 +172,8 @@ def _answering(
     with stages.timed("first_prediction"):
         try:
             predictor.predict([BUILT_IN_EXAMPLE])
+        except CompiledModelError:  # of what it needs
+            raise
         except Exception as exc:  # edited, with its sums brought up to date
             problem = f"it gives no answer ({exc!r}); {REMEDY}"
             raise CompiledModelError(problem) from exc
