@@ -93,6 +93,15 @@ def test_trees_without_the_c_code_leave_batches_to_scikit_learn(
         assert alone == answer
 
 
+def test_a_model_that_fails_on_texts_that_nobody_wrote_is_served_all_the_same() -> None:
+    def picky(texts: Sequence[str]) -> list[Answer]:
+        raise LookupError(f"no sentence in {texts[0]}")
+
+    compiled: Any = Clocked([0.0], 0.0, 0.0)
+    compiled.predict = picky
+    batches.share(compiled, Clocked([0.0], 0.0, 0.0))
+
+
 @pytest.mark.skipif(native._native is None, reason="the C code is not built")
 def test_with_the_c_code_the_original_has_none(
     create_app: AppFactory, registry: Registry, forest: Path
