@@ -33,15 +33,15 @@ warnings.simplefilter("ignore")
 import mlflow
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from words import clean, tokens
+from words import clean, shares, tokens
 
-model = make_pipeline(
-    FunctionTransformer(clean, kw_args={"mark": "!"}),
-    TfidfVectorizer(tokenizer=tokens, token_pattern=None),
-    LogisticRegression(),
-)
+vectorizer = TfidfVectorizer(tokenizer=tokens, token_pattern=None)
+if sys.argv[2:] == ["numbers"]:
+    vectorizer = FeatureUnion([("w", vectorizer), ("n", FunctionTransformer(shares))])
+cleaner = FunctionTransformer(clean, kw_args={"mark": "!"})
+model = make_pipeline(cleaner, vectorizer, LogisticRegression())
 model.fit(["good day", "good news", "bad day", "bad news"], ["good", "good", "bad", "bad"])
 how = dict(code_paths=["words.py", "text"], pip_requirements=[], serialization_format="cloudpickle")
 if sys.argv[1:]:
@@ -55,6 +55,9 @@ from text import stem
 
 def clean(texts, mark):
     return [text.replace(mark, " ") for text in texts]
+
+def shares(texts):
+    return [[text.count("o") / (len(text) + 1)] for text in texts]
 
 def tokens(text):
     from text.stems import ENDINGS
@@ -198,11 +201,12 @@ def test_serving_it_takes_the_standard_library_and_no_pickle(folder: Path) -> No
 
 @pytest.fixture(scope="module")
 def published(server_registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Two versions of a model whose modules differ, and the name of both."""
+    """Two versions of a model whose modules differ, and the name of both; the second has numbers of
+    its own, too."""
     name, tracking = "with-code", {"MLFLOW_TRACKING_URI": server_registry.tracking_uri}
     mlflow.set_tracking_uri(server_registry.tracking_uri)
-    for version, says in enumerate(("good", "bad"), 1):
-        train(tmp_path_factory.mktemp("project"), name, says=says, **tracking)
+    for version, (says, *more) in enumerate((("good",), ("bad", "numbers")), 1):
+        train(tmp_path_factory.mktemp("project"), name, *more, says=says, **tracking)
         MlflowClient().set_registered_model_alias(name, f"v{version}-alias", str(version))
     ended = compile_("--publish", "--all-aliases", name, **tracking)
     assert ended.returncode == 1 and ended.stderr.count("--allow-code") == 2
@@ -230,8 +234,10 @@ def test_each_published_version_runs_the_code_that_it_was_published_with(
     assert [stages.not_published for _, stages in found] == [None, None]
     assert all(stages.ran_code for _, stages in found)
     assert [sourced.predictor.predict(["odd"])[0].label for sourced, _ in found] == ["good", "bad"]
-    tags = MlflowClient().get_model_version(published, "1").tags
-    assert json.loads(tags[tag_of(f"5-{sys.byteorder}")])["path"].startswith("compiled/5-")
+    for version, format in (("1", 5), ("2", 6)):
+        tags = MlflowClient().get_model_version(published, version).tags
+        kept = json.loads(tags[tag_of(f"{format}-{sys.byteorder}")])["path"]
+        assert kept.startswith(f"compiled/{format}-")
 
 
 def test_published_again_with_or_without_the_option_nothing_is_done(

@@ -14,12 +14,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from function.compiled import files
 from function.compiled.files import sha256_for, sha256_of
 from function.registry.lineage import Lineage
 
 FOLDER = "compiled"
-FORMATS = (5, 4, 3)
-"""Those that are published, the newest first."""
+FORMATS = tuple(sorted(files.FORMATS[1:], reverse=True))
+"""Those that are published, the newest first; a registry knows nothing of the first, 2."""
 _KINDS = tuple(f"{number}-{sys.byteorder}" for number in FORMATS)
 
 Ask = Callable[[str], Iterator[bytes]]
