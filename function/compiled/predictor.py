@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from function.compiled.answers import Answers, Machine, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import Line, add_up, build_features
-from function.compiled.quick import Score, Scores, build_score
+from function.compiled.quick import Given, Scores, build_scores
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
 from function.errors import NotExplainable
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from function.compiled.kernels import KernelVectors
     from function.compiled.support import SupportVectors
     from function.explanation import Explanation
-
-Given = Sequence[Sequence[Any]]
-"""The texts as each vectorizer gets them, or the rows of the model's own numbers."""
 
 MARGIN = 1e-9
 """Scores (or calibrated probabilities) closer than this are settled the faithful way."""
@@ -257,30 +254,4 @@ class CompiledPredictor:
                 kernels.quick_scores(self._values(self._lines(texts)), self.intercepts)
                 for texts in zip(*given, strict=True)
             ]
-        if not all(map(_is_quick, self.vectorizers)):
-            return lambda given: [None] * len(given[0])
-        nothing = (0.0,) * len(self.intercepts)
-        first, *others = [
-            build_score(vectorizer, nothing if position else self.intercepts)
-            for position, vectorizer in enumerate(self.vectorizers)
-        ]
-        return _add_scores(first, others) if others else lambda given: first(given[0])
-
-
-def _is_quick(vectorizer: Vectorizer) -> bool:
-    """Whether there is a quick way in Python; C has its own, for all of a model or for nothing."""
-    is_native = isinstance(vectorizer.vocabulary, NativeVocabulary)
-    return vectorizer.units is not None and not is_native
-
-
-def _add_scores(first: Score, others: Sequence[Score]) -> Callable[[Given], list[Scores | None]]:
-    def add_two(some: Scores | None, more: Scores | None) -> Scores | None:
-        return None if some is None or more is None else [*map(add, some, more)]
-
-    def score(given: Given) -> list[Scores | None]:
-        total = first(given[0])
-        for other, texts in zip(others, given[1:], strict=True):
-            total = [*map(add_two, total, other(texts))]
-        return total
-
-    return score
+        return build_scores(self.vectorizers, self.intercepts)

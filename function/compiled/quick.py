@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from math import sqrt
 from operator import add, mul
+from typing import Any
 
 from function.compiled.faithful import frequency
 from function.compiled.rows import COLUMN_BITS, FIELD_MASK, RowLayout
@@ -16,6 +17,9 @@ from function.compiled.vocabularies import NativeVocabulary
 Scores = Sequence[float]
 Score = Callable[[Sequence[str]], list[Scores | None]]
 """Texts to the scores of each; None for one that only the faithful way can answer."""
+
+Given = Sequence[Sequence[Any]]
+"""The texts as each vectorizer gets them, or the rows of the model's own numbers."""
 
 Fields = Sequence[float]
 """The sums of a text's terms, in units: of squares where texts are normed, then of each score. What
@@ -29,7 +33,40 @@ MOST_UNNORMALISED_TERMS = 512
 """Without a norm the scores grow with the text and so does the rounding."""
 
 
-def build_score(vectorizer: Vectorizer, intercepts: Sequence[float]) -> Score:
+def build_scores(
+    vectorizers: Sequence[Vectorizer], intercepts: Sequence[float]
+) -> Callable[[Given], list[Scores | None]]:
+    """Return the quick way through all vectorizers; nothing but None where one of them has none."""
+    if not all(map(_is_quick, vectorizers)):
+        return lambda given: [None] * len(given[0])
+    nothing = (0.0,) * len(intercepts)
+    first, *others = [
+        _build_score(vectorizer, nothing if position else intercepts)
+        for position, vectorizer in enumerate(vectorizers)
+    ]
+    return _add_scores(first, others) if others else lambda given: first(given[0])
+
+
+def _is_quick(vectorizer: Vectorizer) -> bool:
+    """Whether there is a quick way in Python; C has its own, for all of a model or for nothing."""
+    is_native = isinstance(vectorizer.vocabulary, NativeVocabulary)
+    return vectorizer.units is not None and not is_native
+
+
+def _add_scores(first: Score, others: Sequence[Score]) -> Callable[[Given], list[Scores | None]]:
+    def add_two(some: Scores | None, more: Scores | None) -> Scores | None:
+        return None if some is None or more is None else [*map(add, some, more)]
+
+    def score(given: Given) -> list[Scores | None]:
+        total = first(given[0])
+        for other, texts in zip(others, given[1:], strict=True):
+            total = [*map(add_two, total, other(texts))]
+        return total
+
+    return score
+
+
+def _build_score(vectorizer: Vectorizer, intercepts: Sequence[float]) -> Score:
     """Return the quick way through one vectorizer, which must have units."""
     finish, add_up = _build_finish(vectorizer, intercepts), _build_sums(vectorizer, len(intercepts))
 
