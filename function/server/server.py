@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import _socket as socket
-import resource
 from collections import deque
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
 from typing import Protocol
 
-from function.errors import RequestTimeout
 from function.http.application import Application
 from function.http.messages import Response
 from function.server.connection import LARGE_READ_BYTES, Connection
+from function.server.crowd import Crowd
 from function.server.listener import Listener
 from function.server.room import BodyRoom
 from function.server.waker import Waker
@@ -28,19 +27,14 @@ CLOSING_SECONDS = 0.5
 # Connections that the kernel has half let in are in after this time, and accepted in that.
 HANDSHAKE_SECONDS = 0.02
 ACCEPTING_SECONDS = 1.0
-# Who has done nothing for so long may have to make room for others.
-LEAST_IDLE_SECONDS = 1.0
 # Predictions between two looks at who else has something to say: a probe waits no longer than this.
 QUICK_SECONDS = 0.02
 # Who waits for longer may have given up, and is asked before the work is done.
 PATIENCE_SECONDS = 0.1
-MOST_CHECKED_AT_ONCE = 64
 # What needs no model and takes longer than a moment does not wait for those that do.
 MOST_ASIDE = 2
 # Who brings a token of an unknown key may be anybody: few wait until the issuer has been asked.
 MOST_PATIENT, MOST_PATIENT_QUEUED = 2, 8
-# For the log, the model's files, and the registry.
-_SPARE_DESCRIPTORS = 32
 
 
 class Watcher(Protocol):
@@ -69,11 +63,9 @@ class Server:
         self.patient = Workers(
             application.patiently, lambda: MOST_PATIENT, MOST_PATIENT_QUEUED, self._waker.wake
         )
-        self._connections: set[Connection] = set()
+        self._crowd = Crowd(settings.max_connections, settings.read_timeout_seconds)
         self._quick: deque[Job] = deque()
         self._slices: deque[Job] = deque()
-        self._unchecked: list[Connection] = []
-        self._most_connections = _most_connections(settings.max_connections)
         self._listener = Listener(settings.host, settings.port)
         self._is_accepting = False
         self._leaving_since: float | None = None
@@ -100,7 +92,7 @@ class Server:
                 "Requests that wait for their turn",
                 lambda: workers.waiting + len(quick),
             ),
-            Gauge("connections", "Connections that are open", lambda: len(self._connections)),
+            Gauge("connections", "Connections that are open", lambda: len(self._crowd)),
         ]
 
     def leave(self) -> None:
@@ -128,7 +120,7 @@ class Server:
             if self.now >= next_tick:
                 next_tick = self.now + TICK_SECONDS
                 self._tick()
-            self._check_some()
+            self._crowd.check_some(self.now)
             if self._told_to_leave and self._leaving_since is None:
                 self._begin_to_leave()
             if self._leaving_since is not None and self._has_left(self._leaving_since):
@@ -170,7 +162,7 @@ class Server:
 
     def forget(self, connection: Connection) -> None:
         """The connection is closed."""
-        self._connections.discard(connection)
+        self._crowd.discard(connection)
         self.room.release(connection)
         if self._leaving_since is None:
             self._listen()
@@ -183,15 +175,15 @@ class Server:
             try:
                 client = self._listener.accept()
             except OSError:  # no descriptor left, in the process or on the machine
-                if not self._make_place():
+                if not self._crowd.make_place(self.now):
                     self._do_not_listen()
                 return
             if client is None:
                 return
             connection = Connection(self, client)
-            self._connections.add(connection)
+            self._crowd.add(connection)
             connection.read()  # what it sent with its first packets has come with it
-            if len(self._connections) > self._most_connections and not self._make_place():
+            if self._crowd.is_too_large and not self._crowd.make_place(self.now):
                 self._do_not_listen()
                 return
 
@@ -218,9 +210,9 @@ class Server:
         is_busy = self._quick or self._slices
         if self._leaving_since is not None and not is_busy:
             return LEAVING_TICK_SECONDS
-        if self._told_to_leave or is_busy or self._unchecked:
+        if self._told_to_leave or is_busy or self._crowd.has_unchecked:
             return 0.0
-        return TICK_SECONDS if self._connections or not self._is_accepting else None
+        return TICK_SECONDS if self._crowd or not self._is_accepting else None
 
     def _answer_quick(self) -> None:
         """Answer what the model makes short work of, for a moment: then others are looked at."""
@@ -246,14 +238,9 @@ class Server:
             self._finish(job, job.stream.work())
 
     def _tick(self) -> None:
-        self._unchecked = list(self._connections)
+        self._crowd.begin_check()
         if not self._is_accepting and self._leaving_since is None:
             self._listen()
-
-    def _check_some(self) -> None:
-        """A thousand who stalled together are told so one after the other, while others go on."""
-        for _ in range(min(len(self._unchecked), MOST_CHECKED_AT_ONCE)):
-            self._unchecked.pop().check(self.now)
 
     def _most_running(self) -> int:
         model = self.application.service.models.model
@@ -272,21 +259,6 @@ class Server:
             self._is_accepting = False
             self._selector.unregister(self._listener.socket)
 
-    def _make_place(self) -> bool:
-        """Close the connection that is of the least use; False where each is of some."""
-        long_ago = self.now - LEAST_IDLE_SECONDS
-        quiet = [item for item in self._connections if item.idle_since < long_ago]
-        idle = [item for item in quiet if item.is_idle or item.lingers]
-        arriving = [item for item in quiet if item.is_arriving]
-        for chosen in (idle, arriving):
-            if chosen:
-                longest = min(chosen, key=lambda item: item.idle_since)
-                if longest.is_arriving:
-                    longest.refuse(RequestTimeout(self.settings.read_timeout_seconds))
-                longest.close()
-                return True
-        return False
-
     def _begin_to_leave(self) -> None:
         self._leaving_since = self.now
         self._listener.turn_deaf()
@@ -302,15 +274,5 @@ class Server:
             self._do_not_listen()
             self._listener.close()
         if passed > CLOSING_SECONDS:
-            for connection in list(self._connections):
-                if connection.is_idle and not connection.lingers:
-                    connection.close()
-        return not self._connections and not self._is_accepting
-
-
-def _most_connections(wanted: int) -> int:
-    """Fewer where the process may not have as many descriptors."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    return max(1, min(wanted, soft - _SPARE_DESCRIPTORS))
+            self._crowd.close_idle()
+        return not self._crowd and not self._is_accepting
