@@ -60,11 +60,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     [
         (4e-4, 3.7e-3, 1e-4, 13),  # 12 take 4.8 ms or 4.9, 13 take 5.2 or 5.0
         (4e-4, 1e-6, 1e-6, 2),
-        (2e-4, 1e-2, 1e-4, 100),
+        (2e-4, 9.95e-3, 1e-4, 100),
         (2e-4, 1.2e-2, 1e-4, None),  # from 120 on
         (1e-5, 4e-4, 2e-5, None),
         (1e-5, 4e-4, 1e-5, None),
-        (2e-2, 0.0, 1e-3, None),  # a function of the model's own
+        (2e-2, 4e-3, 1e-2, 2),
+        (2e-2, 4e-3, 1.9e-2, 4),  # of which no 100 are asked for
     ],
 )
 def test_the_original_has_batches_from_where_it_is_quicker(

@@ -18,14 +18,16 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import (
     CountVectorizer,
     HashingVectorizer,
+    TfidfTransformer,
     TfidfVectorizer,
     strip_accents_unicode,
 )
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import BernoulliNB, MultinomialNB
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, Normalizer, StandardScaler
 from sklearn.svm import SVC
 
 from function.compiled.analyzer import METHODS
@@ -441,6 +443,50 @@ def test_what_is_no_number_fails_its_text_and_no_other(number: Any) -> None:
     first, second = answer_each(predictor.predict, ["a forbidden text", "good"])
     assert isinstance(first, ValueError) and "no number" in str(first)
     assert second == predictor.predict(["good"])[0]
+
+
+def counted(texts: Sequence[str], dtype: str) -> Any:
+    return np.array([[text.count("!"), 1] for text in texts], dtype=dtype)
+
+
+def union_of(*parts: Any) -> Any:
+    return FeatureUnion([("w", TfidfVectorizer()), ("n", make_pipeline(*parts))])
+
+
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    **{
+        dtype: (
+            lambda dtype=dtype: union_of(FunctionTransformer(counted, kw_args={"dtype": dtype})),
+            f"counted makes numbers of {dtype}; float64, int64 and bool are compiled",
+        )
+        for dtype in ("float32", "uint8", "int32")
+    },
+    "idf": (
+        lambda: union_of(
+            FunctionTransformer(lengths), FeatureUnion([("p", "passthrough")]), TfidfTransformer()
+        ),
+        "TfidfTransformer on what .*lengths makes, behind a FeatureUnion; right behind",
+    ),
+    "norm": (
+        lambda: union_of(
+            FunctionTransformer(lengths), FeatureUnion([("p", "passthrough")]), Normalizer()
+        ),
+        "Normalizer on what .*lengths makes, behind a FeatureUnion; right behind",
+    ),
+    "distances": (
+        lambda: make_pipeline(union_of(FunctionTransformer(lengths)), NearestCentroid()),
+        "lengths makes numbers, before NearestCentroid",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_numbers_that_scikit_learn_reckons_otherwise_with_are_refused(name: str) -> None:
+    make, reason = REFUSED[name]
+    found = make()
+    original = loaded_model(found) if name == "distances" else loaded(found)
+    with pytest.raises(NotCompilable, match=reason):
+        compiled(original)
 
 
 def test_another_number_of_numbers_is_an_error() -> None:

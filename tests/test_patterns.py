@@ -8,6 +8,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -108,9 +109,34 @@ class Failing(TfidfVectorizer):
         raise LookupError("no model of the language")
 
 
-def test_so_is_what_a_subclass_makes_and_one_that_fails_is_not_asked() -> None:
-    ((name, found),) = slow_patterns(unfitted(FeatureUnion([("a", Failing()), ("b", Finding())])))
+class Stemming(TfidfVectorizer):
+    def build_analyzer(self) -> Any:
+        analyze = super().build_analyzer()
+        return lambda text: [word[:4] for word in analyze(text)]
+
+
+class Own(BaseEstimator):
+    """No vectorizer of scikit-learn's, with parameters of the same names."""
+
+    def __init__(self, token_pattern: str, analyzer: str = "word") -> None:
+        self.token_pattern, self.analyzer = token_pattern, analyzer
+
+
+def test_so_is_what_a_subclass_finds_words_with() -> None:
+    ((name, found),) = slow_patterns(unfitted(Finding()))
     assert found.is_endless and repr(ENDLESS[0]) in name and "of Finding" in name
+
+
+@pytest.mark.parametrize("kind", [Failing, Stemming, Own])
+def test_a_pattern_that_is_wrapped_in_other_code_is_judged_all_the_same(kind: Any) -> None:
+    ((name, found),) = slow_patterns(unfitted(kind(token_pattern=ENDLESS[0])))
+    assert found.is_endless and f"of {kind.__name__}" in name
+
+
+def test_a_pattern_that_is_no_text_is_left_to_scikit_learn() -> None:
+    vectorizer = CountVectorizer()
+    vectorizer.token_pattern = re.compile(r"\w+!")
+    assert [*slow_patterns(unfitted(vectorizer))] == []
 
 
 @pytest.mark.parametrize(

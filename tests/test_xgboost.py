@@ -15,7 +15,7 @@ from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from function.compiled.artifact import load
@@ -187,6 +187,18 @@ def test_of_a_full_matrix_nothing_is_missing(
     shares = model.predict_proba(as_input(model, texts)).tolist()
     for served in (predictor, load(tmp_path / "model")[0], python):
         assert [[*(answer.scores or ())] for answer in served.predict(texts)] == shares
+
+
+def test_written_zeros_of_numbers_of_ones_own_are_refused(xgboost: Any) -> None:
+    for kind in (np.array, csr_matrix):
+        own = FunctionTransformer(lambda texts, kind=kind: kind([[float("!" in t)] for t in texts]))
+        union = FeatureUnion([("w", TfidfVectorizer()), ("n", own)])
+        model = make_pipeline(union, xgboost.XGBClassifier(n_estimators=2)).fit(TEXTS, TWO)
+        if kind is np.array:
+            compile_model(model, original(model))
+            continue
+        with pytest.raises(NotCompilable, match="makes a sparse matrix, whose zeros are missing"):
+            translate(model)
 
 
 def test_members_are_refused_by_name(xgboost: Any) -> None:

@@ -117,13 +117,13 @@ def build_given(
 ) -> Callable[[Sequence[str]], list[Sequence[Any]]]:
     """Return what makes of texts those that each vectorizer gets, given its functions, or the rows
     of numbers, given how many in each: what several of them have before them is called once."""
-    befores = [functions.before if functions else None for functions, _ in found]
+    befores = [(functions.before if functions else None, columns) for functions, columns in found]
+    places = [(id(before), columns) for before, columns in befores]
     distinct = {
-        id(before): (before, columns)
-        for before, (_, columns) in zip(befores, found, strict=True)
+        place: (before, columns)
+        for place, (before, columns) in zip(places, befores, strict=True)
         if before is not None
     }
-    places = [*map(id, befores)]
 
     def given(texts: Sequence[str]) -> list[Sequence[Any]]:
         made = {place: before(texts, columns) for place, (before, columns) in distinct.items()}

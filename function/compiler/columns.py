@@ -49,6 +49,7 @@ def apply_tfidf(found: list[FittedVectorizer], step: Any) -> None:
             "part it is compiled"
         )
     vectorizer = found[0]
+    _refuse_numbers(vectorizer, step)
     if vectorizer.scale != 1.0 or vectorizer.factors is not None:
         raise NotCompilable("TfidfTransformer on scaled values; ahead of the scaler it is compiled")
     if len(vectorizer.kept) != vectorizer.columns:
@@ -97,6 +98,7 @@ def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:
             "is compiled"
         )
     (vectorizer,) = found
+    _refuse_numbers(vectorizer, step)
     if vectorizer.norm is not None:
         raise NotCompilable(f"Normalizer on values of norm={vectorizer.norm!r}; one is enough")
     if len(vectorizer.kept) != vectorizer.columns:
@@ -106,6 +108,14 @@ def _apply_norm(found: list[FittedVectorizer], step: Any) -> None:
     if step.norm not in ("l1", "l2"):
         raise NotCompilable(f"Normalizer(norm={step.norm!r}); 'l1' and 'l2' are compiled")
     vectorizer.norm, vectorizer.is_weighted = step.norm, True
+
+
+def _refuse_numbers(vectorizer: FittedVectorizer, step: Any) -> None:
+    if vectorizer.numbers is not None:
+        raise NotCompilable(
+            f"{describe(step)} on what {vectorizer.numbers.name} makes, behind a FeatureUnion; "
+            "right behind the function it is compiled"
+        )
 
 
 def _apply_scaling(found: list[FittedVectorizer], step: Any) -> None:

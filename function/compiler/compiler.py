@@ -79,6 +79,7 @@ def translate(
     _settle_binarize(vectorizers, classifier)
     _fold_factors(vectorizers, classifier)
     _refuse_rescaled(vectorizers, classifier)
+    _refuse_numbers(vectorizers, classifier)
     classes = _name_classes(classifier.classes)
     try:
         packed = [*_join_weights(vectorizers, classifier)]
@@ -170,6 +171,16 @@ def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: Fitted
         )
 
 
+def _refuse_numbers(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
+    """Of large ones the squares of distances keep nothing of the terms but what rounding left."""
+    numbers = next((found.numbers for found in vectorizers if found.numbers is not None), None)
+    if numbers is not None and classifier.decision["kind"] == "nearest":
+        raise NotCompilable(
+            f"{numbers.name} makes numbers, before NearestCentroid; before linear classifiers, "
+            "naive Bayes, SVC and trees they are compiled"
+        )
+
+
 def _layers(classifier: FittedClassifier) -> list[tuple[Any, int]]:
     """Each decision that has layers, and how many scores these are of."""
     found = each_decision(classifier.decision, len(classifier.intercepts))
@@ -228,6 +239,12 @@ def _spread_forest(
 ) -> Forest | None:
     if classifier.forest is None:
         return None
+    for vectorizer in vectorizers if classifier.forest.missing else ():
+        if vectorizer.numbers is not None and vectorizer.has_zeros:
+            raise NotCompilable(
+                f"{vectorizer.numbers.name} makes a sparse matrix, whose zeros are missing to "
+                "XGBClassifier or not as they are written; an array is compiled"
+            )
     fitted = classifier.forest.renumbered(*_places(vectorizers))
     return pack_forest(fitted, alone=not classifier.weights)
 

@@ -43,6 +43,8 @@ class FittedVectorizer:
     """Where terms are known by their hashes; there are no `terms` then."""
     numbers: OwnNumbers | None = None
     """Where it has numbers of the model's own, and no `terms` either."""
+    has_zeros: bool = False
+    """Whether it may have a 0 of these where another text has nothing, in a sparse matrix."""
     functions: Functions = Functions()
 
     @property

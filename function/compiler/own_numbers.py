@@ -18,6 +18,8 @@ from function.compiler.sklearn_names import NotCompilable, describe
 
 _TEXTS = ("This product is amazing!", "Terrible service")
 _ASKED = (_TEXTS, _TEXTS[:1])
+_AS_THEY_ARE = ("float64", "int64", "bool")
+"""Others are multiplied otherwise, by weights of a FeatureUnion or by scalers."""
 _NO_TERMS = AnalyzerSpec(
     analyzer="word",
     ngram_range=[1, 1],
@@ -37,12 +39,19 @@ def read_numbers(before: Before, steps: Sequence[Any]) -> FittedVectorizer:
             raise NotCompilable(f"{describe(step)} after {name}, which transforms nothing")
         before = before.then(Function(name_of(step.transform), step.transform))
     try:
-        rows = [as_rows(before.run(texts), len(texts), None, name)[0] for texts in _ASKED]
+        made = [before.run(texts) for texts in _ASKED]
+        rows = [
+            as_rows(it, len(texts), None, name)[0] for it, texts in zip(made, _ASKED, strict=True)
+        ]
     except Exception as exc:  # the model's own
         raise NotCompilable(
             f"no text vectorizer comes after {name}, nor does it make a table of numbers of texts "
             f"({type(exc).__name__}: {exc})"
         ) from exc
+    if (dtype := _dtype_of(made[0])) not in _AS_THEY_ARE:
+        raise NotCompilable(
+            f"{name} makes numbers of {dtype}; float64, int64 and bool are compiled"
+        )
     columns, alone = map(len, rows)
     if not 0 < columns == alone <= MOST_OWN:
         raise NotCompilable(
@@ -55,8 +64,17 @@ def read_numbers(before: Before, steps: Sequence[Any]) -> FittedVectorizer:
         binary=False,
         kept=range(columns),
         numbers=OwnNumbers(name, columns),
+        has_zeros=hasattr(made[0], "toarray"),
         functions=Functions(before=before),
     )
+
+
+def _dtype_of(made: Any) -> str:
+    """As scikit-learn gets it, of an array, a frame, a sparse matrix or lists."""
+    import numpy as np
+
+    found = made.to_numpy() if hasattr(made, "to_numpy") else made
+    return str(found.dtype if hasattr(found, "dtype") else np.asarray(found).dtype)
 
 
 def refuse_numbers_alone(found: Sequence[FittedVectorizer]) -> None:

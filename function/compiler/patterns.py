@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -65,14 +66,21 @@ class Timing(NamedTuple):
 def slow_patterns(model: Any) -> Iterator[tuple[str, Timing]]:
     """Yield what is slow of the token patterns in `model`, each named with its vectorizer."""
     for part in parts_of(model):
-        if not hasattr(part, "build_tokenizer"):
-            continue
-        try:
-            pattern = read_functions(part).token_pattern
-        except Exception:  # a subclass's own: scikit-learn asks it next, and says what is wrong
-            continue
-        if pattern is not None and (found := timing(pattern)) is not None:
+        pattern = _pattern_of(part)
+        if isinstance(pattern, str) and (found := timing(pattern)) is not None:
             yield named(part, pattern), found
+
+
+def _pattern_of(part: Any) -> Any:
+    """What a vectorizer finds words with: of what a subclass builds around scikit-learn's way, or
+    fails to build, its own `token_pattern`, as far as anybody can know."""
+    if hasattr(part, "build_tokenizer"):
+        with suppress(Exception):  # a subclass's own: scikit-learn asks it next, and says why
+            reading = read_functions(part)
+            if reading.token_pattern is not None or reading.analyzer != "word":
+                return reading.token_pattern
+    is_used = getattr(part, "analyzer", None) == "word" and getattr(part, "tokenizer", None) is None
+    return getattr(part, "token_pattern", None) if is_used else None
 
 
 @cache

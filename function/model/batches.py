@@ -17,16 +17,19 @@ from function.compiler.verify import PROBES
 from function.predictor import Predictor
 
 BATCH, TERMS = 100, 15
-"""Texts that both are asked for, and the model's terms in each."""
+"""Texts that both are asked for at most, and the model's terms in each."""
+LEAST_BATCH = 8
 ROUNDS = 5
-MOST_SECONDS = 0.005
-"""For a text: what takes longer is a function of the model's own, and takes either as long."""
+BATCH_SECONDS = 0.1
+"""That a batch may take: of a slow model it has fewer texts, and fewer rounds."""
 
 
 def share(predictor: CompiledPredictor, original: Predictor) -> None:
     """Let the original have batches, from so many texts on as it is quicker at, if it is at all."""
+    if predictor.native or any(part.own_numbers for part in predictor.vectorizers):
+        return  # numbers that are none fail a text here, and may not there
     try:
-        least = None if predictor.native else least_for(predictor, original)
+        least = least_for(predictor, original)
     except Exception:  # a function of the model's own, of texts that nobody wrote
         return
     if least is not None:
@@ -37,12 +40,14 @@ def least_for(predictor: CompiledPredictor, original: Predictor) -> int | None:
     """Return from how many texts on the original is quicker at a batch; None where it is not, or
     not before BATCH. It is taken to want a time for each call and another for each text."""
     texts = _texts(predictor)
-    if _seconds(predictor, texts[:1]) > MOST_SECONDS:
-        return None
-    asked = [(predictor, texts), (original, texts), (original, texts[:1])]
-    rounds = [[_seconds(asker, batch) for asker, batch in asked] for _ in range(ROUNDS)]
+    alone = min(_seconds(predictor, texts[:1]) for _ in range(2)) or BATCH_SECONDS / BATCH
+    size = max(LEAST_BATCH, min(BATCH, int(BATCH_SECONDS / alone)))
+    asked = [(predictor, texts[:size]), (original, texts[:size]), (original, texts[:1])]
+    rounds = list[list[float]]()
+    while len(rounds) < ROUNDS and sum(map(sum, rounds)) < BATCH_SECONDS:
+        rounds.append([_seconds(asker, batch) for asker, batch in asked])
     ours, theirs, first = map(min, zip(*rounds, strict=True))
-    each, further = ours / BATCH, max(0.0, theirs - first) / (BATCH - 1)
+    each, further = ours / size, max(0.0, theirs - first) / (size - 1)
     if each <= further:
         return None
     least = max(2, ceil((first - further) / (each - further)))
