@@ -8,6 +8,7 @@ from pathlib import Path
 from function.compiled import writing
 from function.compiled.files import CompiledModelError
 from function.compiler.compiler import NotCompilable
+from function.compiler.naming import NotForFolders
 from function.compiling import Report, compile_model
 from function.errors import ModelLoadError, ModelOutputError
 from function.publishing import publish_all_aliases, publish_version
@@ -37,6 +38,11 @@ def main() -> None:
     subject = arguments.model_uri or arguments.all_aliases
     try:
         _run(arguments)
+    except NotForFolders as exc:
+        raise SystemExit(
+            f"{subject} cannot be compiled to a folder: {exc}.\nServe it from the registry"
+            " instead (MODEL_URI), where its functions run as they are and the rest is compiled."
+        ) from None
     except NotCompilable as exc:
         raise SystemExit(
             f"{subject} cannot be compiled: {exc}.\nServe it from the registry"

@@ -103,8 +103,9 @@ def compile_model(
     report("compiling and checking against the original ...")
     predictor, agreement = compile_original(original, settings.label_names(), stages)
     if own := predictor.own_functions:
+        naming.refuse_nameless(predictor)
         if not allow_code:
-            raise NotCompilable(
+            raise naming.NotForFolders(
                 "a compiled folder holds no code by itself, and the model has functions of its own"
                 f" ({', '.join(own)}); --allow-code puts them into it, for services with"
                 " ALLOW_MODEL_CODE=true"
@@ -136,7 +137,7 @@ def _as_in_a_folder(predictor: CompiledPredictor, original: Original) -> Compile
             check(found, answers_of(original.predictor))
         except (CompiledModelError, NotCompilable) as exc:
             told = str(exc).replace(f"{folder}/", "")
-            raise NotCompilable(
+            raise naming.NotForFolders(
                 f"with its functions as a folder has them, {told}. They get a list of texts, and"
                 " modules (.py) of its code_paths without the files beside these"
             ) from exc

@@ -82,6 +82,8 @@ def _access(settings: Settings, log: JsonLog) -> Access | None:
     if settings.auth == "none":
         _warn_of_none(settings, log)
         return None
+    if settings.auth == "jwt" and settings.jwt_jwks.lower().startswith("http://"):
+        log.write("WARNING", "JWT_JWKS is an http:// URL: whoever is on the way can hand in keys")
     from function.security.access import Access
 
     with exit_where_invalid():
@@ -117,10 +119,11 @@ def _cors(settings: Settings) -> Cors | None:
 
 
 def _warn_of_none(settings: Settings, log: JsonLog) -> None:
-    """Once, where others than this machine may ask."""
-    if settings.host in _LOOPBACK or settings.host.startswith("127."):
-        return
+    """Once, where others than this machine may ask, or keys are set that nobody needs."""
     idle = [name.upper() for name in _OF_AUTH if getattr(settings, name)]
+    is_alone = settings.host in _LOOPBACK or settings.host.startswith("127.")
+    if is_alone and not idle:
+        return
     log.write(
         "WARNING",
         f"anybody who reaches {settings.host}:{settings.port} may ask: set AUTH=api-key or AUTH=jwt"

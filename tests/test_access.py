@@ -271,6 +271,7 @@ def test_without_auth_one_warning_says_so_where_others_may_ask(
 
     assert len(warnings(HOST="0.0.0.0")) == 1
     assert warnings(HOST="127.0.0.1") == []
+    assert len(warnings(HOST="127.0.0.1", API_KEYS=KEYS)) == 1
     assert warnings(HOST="0.0.0.0", AUTH="api-key", API_KEYS=KEYS) == []
     (told,) = warnings(HOST="0.0.0.0", API_KEYS=KEYS)
     assert told["has_no_effect"] == ["API_KEYS"]
@@ -325,3 +326,9 @@ def test_no_setting_is_shown_with_a_key_in_it() -> None:
     with pytest.raises(InvalidSetting) as caught:
         ApiKeys("app:my-plain-key", "", print)
     assert "my-plain-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("paths", ["metrics", "/metrics,models/*", "/mod*ls", "*"])
+def test_open_paths_that_open_nothing_are_refused(paths: str) -> None:
+    with pytest.raises(InvalidSetting, match="AUTH_OPEN_PATHS=.*paths that begin with /"):
+        Access(ApiKeys(KEYS, "", print), paths)

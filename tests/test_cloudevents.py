@@ -114,6 +114,17 @@ BAD: dict[str, tuple[int, Any]] = {
     "batch of no events": (400, ({"content-type": BATCH}, b"[1]")),
     "batch too deep": (400, ({"content-type": BATCH}, b"[" * 5000)),
     "batch too large": (400, ({"content-type": BATCH}, json.dumps([{}] * 101).encode())),
+    "version 0.3": (400, without("ce-specversion", **{"ce-specversion": "0.3"})),
+    "structured of version 0.3": (
+        400,
+        ({"content-type": STRUCTURED}, structured(specversion="0.3")),
+    ),
+    "a time that is none": (400, without("ce-time", **{"ce-time": "yesterday"})),
+    "a day": (400, ({"content-type": STRUCTURED}, structured(time="2026-11-29"))),
+    "a time of no place": (
+        400,
+        ({"content-type": STRUCTURED}, structured(time="2026-11-29T12:00:00")),
+    ),
     "data no JSON": (400, (to_binary(event({"text": "a"}))[0], b"{")),
     "data of something else": (422, to_binary(event({"review": "a"}))),
     "a blank text": (422, to_structured(event({"text": " "}))),
@@ -128,6 +139,19 @@ def test_a_bad_event_is_a_problem_so_that_a_broker_gives_it_up(
     reply = send(server, sent)
     assert reply.status == status
     assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+def test_what_is_wrong_with_an_event_is_said_and_with_which_of_a_batch(server: LiveServer) -> None:
+    reply = send(server, without("ce-source"))
+    assert reply.json["detail"] == "This is no CloudEvent of version 1.0: it has no source."
+    for bad, said in ((structured(id=None), "it has no id"), (structured(type=1), "type is not")):
+        reply = send(server, ({"content-type": BATCH}, b"[%b, %b]" % (structured(), bad)))
+        assert (
+            f"Event 1 of the batch is no CloudEvent of version 1.0: {said}" in reply.json["detail"]
+        )
+    typo = structured(data={"txt": "a"})
+    reply = send(server, ({"content-type": BATCH}, b"[%b, %b]" % (structured(), typo)))
+    assert reply.json["errors"][0]["pointer"] == "/1/data/text"
 
 
 def test_type_and_source_are_settings_and_replies_may_be_off(

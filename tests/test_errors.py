@@ -157,6 +157,12 @@ def test_another_content_type_is_415(client: FlaskClient, content_type: str) -> 
     assert_problem(reply, 415)
 
 
+def test_no_body_is_of_any_content_type(client: FlaskClient) -> None:
+    """Clients announce even that: curl -d '' does."""
+    reply = client.post("/predict", data=b"", content_type="application/x-www-form-urlencoded")
+    assert_problem(reply, 400)
+
+
 def test_a_body_over_the_limit_is_413_even_where_no_body_is_wanted(create_app: AppFactory) -> None:
     client = create_app(MAX_BODY_BYTES="100")
     for path in ("/predict", "/health", "/nowhere"):

@@ -9,17 +9,29 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
 import mlflow.sklearn
+import numpy as np
 import pytest
 import requests
 from mlflow.deployments import get_deploy_client
+from mlflow.pyfunc.scoring_server import predictions_to_json
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
-from tests.conftest import clean_environ
+from function.compiled.writing import save
+from function.compiler.compiler import translate
+from tests.conftest import AppFactory, clean_environ
 from tests.documents import DOCUMENTS
 from tests.doors import start_door
 from tests.processes import LiveServer, free_port, start_process
@@ -113,6 +125,7 @@ REQUESTS: list[tuple[str, bytes]] = [
     (CSV, b"other\nlovely\n"),
     (CSV, b"x,text\n1,lovely\n2,awful\n"),
     (CSV, b'text\n"a, b"\n"say ""hi"""\n'),
+    (CSV, b'text\n"unterminated\n'),
     (CSV, b"text\n"),
     (CSV, b""),
     (CSV, b"lovely\nawful\n"),
@@ -231,6 +244,43 @@ def _named(request: tuple[str, bytes]) -> str:
 def test_the_readme_lists_each_difference() -> None:
     for reason in DIFFERENCES.values():
         assert reason in DOCUMENTS
+
+
+TEXTS = ["good day", "good news", "bad day", "bad news", "no news"]
+ROWS_OF_MARKS = np.array([[1, 0, 1], [1, 0, 0], [0, 1, 1], [0, 1, 0], [0, 0, 0]])
+TARGETS: dict[str, tuple[Any, Any]] = {
+    "strings": (LogisticRegression(), np.array(["a", "a", "b", "b", "c"])),
+    "whole numbers": (LogisticRegression(), np.array([3, 3, -1, -1, 20])),
+    "floats": (LogisticRegression(), np.array([1.0, 1.0, 0.0, 0.0, 2.0])),
+    "booleans": (MultinomialNB(), np.array([True, True, False, False, True])),
+    "marks": (OneVsRestClassifier(LogisticRegression()), ROWS_OF_MARKS),
+    "marks of a forest": (RandomForestClassifier(5, random_state=0), ROWS_OF_MARKS),
+    "neighbours": (KNeighborsClassifier(1), np.array([3, 3, -1, -1, 20])),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_predictions_are_of_the_models_own_types(
+    name: str, create_app: AppFactory, tmp_path: Path
+) -> None:
+    classifier, targets = TARGETS[name]
+    pipeline = make_pipeline(CountVectorizer(), classifier).fit(TEXTS, targets)
+    how: dict[str, Any] = {"pip_requirements": [], "serialization_format": "cloudpickle"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's, of what has no signature
+        mlflow.sklearn.save_model(pipeline, tmp_path / "model", **how)
+    wanted = StringIO()
+    predictions_to_json(mlflow.pyfunc.load_model(str(tmp_path / "model")).predict(TEXTS), wanted)
+    given: dict[str, str] = {"MODEL_URI": str(tmp_path / "model")}
+    if name != "neighbours":
+        save(tmp_path / "compiled", translate(pipeline), {})
+        given |= {"COMPILED_MODEL": str(tmp_path / "compiled")}
+    first = int(targets[0]) if name == "floats" else targets.flat[0]
+    names = "" if targets.ndim > 1 else f"{first}=named"
+    for environ in (given, {"MODEL_URI": str(tmp_path / "model")}):
+        client = create_app(**environ, LABELS=names)
+        reply = client.post("/invocations", json={"inputs": TEXTS})
+        assert reply.text == wanted.getvalue()
 
 
 def test_ping_and_version_are_mlflows(theirs: LiveServer, ours: LiveServer) -> None:

@@ -143,6 +143,7 @@ def _build(
         binarize=facts["binarize"],
         support=_load_support(files, facts, vectorizers),
         forest=_load_forest(files, facts, vectorizers),
+        class_type=facts.get("class_type"),
     )
 
 

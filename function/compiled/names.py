@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from function.errors import ModelLoadError
 
@@ -25,6 +26,20 @@ def rename(classes: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
             f" as {_listed(shown)}."
         )
     return shown
+
+
+OF_TYPE: Mapping[str, Callable[[str], Any]] = {
+    "int": int,
+    "float": float,
+    "bool": {"True": True, "False": False}.__getitem__,
+}
+"""What classes may be but strings, and how they are read."""
+
+
+def typed(classes: Sequence[str], kind: str | None) -> tuple[Any, ...]:
+    """Return the classes as the model itself has them. Raises ValueError and KeyError for a kind,
+    or a class, that is none."""
+    return tuple(classes) if kind is None else tuple(map(OF_TYPE[kind], classes))
 
 
 def _listed(items: Sequence[str] | Mapping[str, str]) -> str:

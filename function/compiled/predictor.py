@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from function.compiled.answers import Answers, Machine, Settle, build_answers
 from function.compiled.decision import build_decision, is_multilabel
 from function.compiled.faithful import Line, add_up, build_features
+from function.compiled.names import typed
 from function.compiled.quick import Given, Scores, build_scores
 from function.compiled.vectorizer import Vectorizer
 from function.compiled.vocabularies import NativeVocabulary
@@ -56,13 +57,16 @@ class CompiledPredictor:
         classes: Sequence[str] | None = None,
         support: SupportVectors | None = None,
         forest: Forest | None = None,
+        class_type: str | None = None,
     ) -> None:
         """`binarize` is BernoulliNB's threshold on the vectorizers' values; None leaves them.
-        `classes` are what the model itself calls the labels, where that is something else.
+        `classes` are what the model itself calls the labels, where that is something else, and
+        `class_type` what they are (names.OF_TYPE) where they are no strings.
         `support` are the vectors whose sums the weights are, where rounding decides, or where they
         are no line, what makes the scores. `forest` adds to the scores what its trees come to."""
         self.labels: tuple[str, ...] | None = tuple(labels)
-        self.classes = tuple(labels if classes is None else classes)
+        self.classes, self.class_type = tuple(labels if classes is None else classes), class_type
+        self.own_classes = typed(self.classes, class_type)
         self.vectorizers = tuple(vectorizers)
         self.intercepts = tuple(intercepts)
         self.decision = dict(decision)

@@ -75,6 +75,8 @@ def _render(
         "binarize": predictor.binarize,
         "vectorizers": specs,
     }
+    if predictor.class_type is not None:
+        facts["class_type"] = predictor.class_type
     if any(part.functions for part in predictor.vectorizers):
         facts["code"] = sorted(code)
         files |= {f"{code_files.FOLDER}/{file}": content for file, content in code.items()}

@@ -6,11 +6,12 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from function.compiled.decision import is_multilabel
 from function.compiled.forest import Forest
 from function.compiled.functions import AS_LIST, Before
 from function.compiled.kernels import KernelVectors
 from function.compiled.layers import gain_of, has_lengths
-from function.compiled.names import rename
+from function.compiled.names import OF_TYPE, rename
 from function.compiled.predictor import CompiledPredictor
 from function.compiled.support import SupportVectors
 from function.compiled.vectorizer import Vectorizer, check_numbers
@@ -94,6 +95,7 @@ def translate(
             binarize=classifier.binarize,
             support=_spread_support(vectorizers, classifier),
             forest=_spread_forest(vectorizers, classifier),
+            class_type=_class_type(classifier),
         )
     except ValueError as exc:  # what a compiled folder would be refused for
         raise NotCompilable(f"the model has {exc}") from exc
@@ -111,6 +113,14 @@ def _name_classes(classes: Sequence[Any]) -> tuple[str, ...]:
                 f"the class {value!r} is a {type(value).__name__}; fit with str or int"
             )
     return tuple(map(str, whole))
+
+
+def _class_type(classifier: FittedClassifier) -> str | None:
+    """What the classes are, where they are no strings: of several labels they are columns."""
+    kinds = {type(value).__name__ for value in classifier.classes}
+    if is_multilabel(classifier.decision) or len(kinds) > 1 or not kinds <= OF_TYPE.keys():
+        return None
+    return kinds.pop()
 
 
 def _fill_weights(classifier: FittedClassifier) -> None:

@@ -22,12 +22,16 @@ _WAY_OUT = (
 )
 
 
+class NotForFolders(NotCompilable):
+    """The model is compiled, and has functions that no folder can hold, or may."""
+
+
 def refuse_nameless(predictor: CompiledPredictor) -> None:
-    """Raise NotCompilable for the first of the model's own functions that cannot be named."""
+    """Raise NotForFolders for the first of the model's own functions that cannot be named."""
     for vectorizer in predictor.vectorizers:
         for place, function in vectorizer.functions.each() if vectorizer.functions else ():
             if not function.made and (problem := _problem(function)):
-                raise NotCompilable(f"{place}: {function.name} {problem}")
+                raise NotForFolders(f"{place}: {function.name} {problem}")
 
 
 def needed(predictor: CompiledPredictor, code: Mapping[str, bytes]) -> list[str]:
@@ -42,6 +46,11 @@ def needed(predictor: CompiledPredictor, code: Mapping[str, bytes]) -> list[str]
 def _problem(function: Function) -> str | None:
     module, _, name = function.name.partition(":")
     owner = getattr(function.call, "__self__", None)
+    if module.partition(".")[0] == "sklearn" and owner is not None:
+        return (
+            "is a fitted step of scikit-learn's, which no folder holds: do in the function"
+            " before it what it does"
+        )
     if owner is not None and not isinstance(owner, type | ModuleType):
         return f"is a method of an object that was made: {_WAY_OUT}"
     if "<" in name:

@@ -7,6 +7,7 @@ What they mean is in function/protocols; here they are asked of the service.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from function import __version__
@@ -27,7 +28,7 @@ def invocations(service: Service, request: Request) -> str:
     model = service.model()
     column = _text_column(model)
     texts = mlflow_scoring.parse(request.body, media_type, column, service.settings)
-    return mlflow_scoring.render(service.predict(model, texts), _classes(model))
+    return mlflow_scoring.render(service.predict(model, texts), _classes(model), _columns(model))
 
 
 def named_invocations(service: Service, request: Request) -> str:
@@ -92,7 +93,9 @@ def v2_model(service: Service, request: Request) -> dict[str, Any]:
     """Model metadata."""
     model = _named(service, request)
     versions = [model.lineage.shown_version] if model.lineage.shown_version else []
-    return inference_v2.metadata(_name(model), versions, model.predictor.labels)
+    return inference_v2.metadata(
+        _name(model), versions, model.predictor.labels, model.predictor.multilabel
+    )
 
 
 def model_ready(service: Service, request: Request) -> dict[str, Any]:
@@ -191,6 +194,12 @@ def _text_column(model: LoadedModel) -> str | None:
 
 
 def _classes(model: LoadedModel) -> dict[str, Any]:
-    """What the model itself says for each label that the service gave a name."""
-    own = getattr(model.predictor, "classes", None)
+    """What the model itself says for each label."""
+    own = getattr(model.predictor, "own_classes", None)
     return dict(zip(model.predictor.labels or (), own or (), strict=False))
+
+
+def _columns(model: LoadedModel) -> Sequence[str]:
+    """The labels of which a scikit-learn model says 1 or 0 in a row for each text."""
+    is_of_rows = model.predictor.multilabel and model.predictor.engine != "pyfunc"
+    return (model.predictor.labels or ()) if is_of_rows else ()

@@ -166,7 +166,7 @@ class Application:
     def _operate(self, request: Request, operation: Operation, request_id: str) -> Response:
         service, headers = self.service, request.headers
         if not operation.negotiates:
-            if request.method == "POST":
+            if request.method == "POST" and request.body:
                 negotiation.check_content_type(headers)
             negotiation.check_accept(headers)
         if not operation.streams:

@@ -50,6 +50,7 @@ class SklearnPredictor:
         assert decide is not None
         self._settle_shortcut(decide, probes)
         self.labels: tuple[str, ...] | None = decide.labels
+        self.own_classes = None if decide.multilabel else self._estimator.classes
         self.multilabel = decide.multilabel
 
     @property
@@ -122,7 +123,8 @@ class PyfuncPredictor:
         inputs: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.model = model
-        self._reading = Reading(names, _native_classes(model) or _numbered_classes(names))
+        self.own_classes = _native_classes(model)
+        self._reading = Reading(names, self.own_classes or _numbered_classes(names))
         signatures.refuse_other_inputs(inputs)
         self._input = self._find_input(signatures.text_column(inputs) or TEXT_COLUMN)
         self.labels = self._reading.labels

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_dict, from_http
 
-from function.errors import MalformedRequest
+from function.errors import InvalidInput, MalformedRequest
 
 STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 _MOST_EVENTS = 100
 _FAULTS = (GenericException, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """The SDK's own, and what it lets pass."""
+_REQUIRED = ("specversion", "id", "source", "type")
 _CARRIED = ("subject", "traceparent", "tracestate", "partitionkey")
 """Attributes that a reply has from what it replies to."""
 
@@ -71,13 +73,28 @@ def answered(
     """
     kind = _media_type(headers)
     if kind == BATCH:
-        events = [replies.to(event, answer(_data(event))) for event in _batch(body)]
+        events = [
+            replies.to(event, _answered_in_its_place(answer, event, place))
+            for place, event in enumerate(_batch(body))
+        ]
         listed = [json.loads(to_structured(event)[1]) for event in events]
         return {"content-type": BATCH}, json.dumps(listed).encode()
     event = _event(headers, body)
     reply = replies.to(event, answer(_data(event)))
     sent, content = to_structured(reply) if kind == STRUCTURED else to_binary(reply)
     return dict(sent), content
+
+
+def _answered_in_its_place(answer: Answer, event: CloudEvent, place: int) -> str:
+    """The answer to one event of a batch; what its data is refused for says which it was."""
+    try:
+        return answer(_data(event))
+    except InvalidInput as exc:
+        raise InvalidInput(
+            [{**error, "pointer": f"/{place}/data{error['pointer']}"} for error in exc.errors]
+        ) from exc
+    except MalformedRequest as exc:
+        raise MalformedRequest(f"Event {place} of the batch: {exc.detail}") from exc
 
 
 def _media_type(headers: Mapping[str, str]) -> str:
@@ -88,9 +105,15 @@ def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
         event = from_http(dict(headers), body, data_unmarshaller=_as_it_is)
         is_structured = _media_type(headers) == STRUCTURED
-        return _checked(event, json.loads(body) if is_structured else event.get_attributes())
+        given = json.loads(body) if is_structured else event.get_attributes()
     except _FAULTS as exc:
-        raise MalformedRequest("This is no CloudEvent of version 1.0.") from exc
+        missing = [name for name in _REQUIRED if not headers.get(f"ce-{name}")]
+        is_binary = "ce-specversion" in headers and missing
+        told = f": it has no {', '.join(missing)}" if is_binary else ""
+        raise MalformedRequest(f"This is no CloudEvent of version 1.0{told}.") from exc
+    if fault := _fault_of(given):
+        raise MalformedRequest(f"This is no CloudEvent of version 1.0: {fault}.")
+    return event
 
 
 def _batch(body: bytes) -> list[CloudEvent]:
@@ -98,19 +121,42 @@ def _batch(body: bytes) -> list[CloudEvent]:
         listed = json.loads(body)
         if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
             raise ValueError
-        return [_checked(from_dict(one), one) for one in listed]
     except _FAULTS as exc:
         told = f"A batch is a JSON array of {_MOST_EVENTS} CloudEvents of version 1.0 at most."
         raise MalformedRequest(told) from exc
+    return [_of_batch(one, place) for place, one in enumerate(listed)]
 
 
-def _checked(event: CloudEvent, given: Mapping[str, Any]) -> CloudEvent:
-    """The event, where what it must have was given, as texts that are not empty: the SDK makes up
-    what is not there, and lets others pass."""
-    for name in ("specversion", "id", "source", "type"):
-        if not (isinstance(given[name], str) and given[name]):
-            raise ValueError
-    return event
+def _of_batch(given: Any, place: int) -> CloudEvent:
+    fault = _fault_of(given)
+    try:
+        if fault is None:
+            return from_dict(given)
+    except _FAULTS:
+        fault = "it cannot be read"
+    raise MalformedRequest(f"Event {place} of the batch is no CloudEvent of version 1.0: {fault}.")
+
+
+def _fault_of(given: Any) -> str | None:
+    """What an event's attributes lack, or have otherwise than the specification (context-attributes
+    of version 1.0) says: the SDK makes up what is not there, and lets others pass."""
+    if not isinstance(given, Mapping):
+        return "it is no object"
+    for name in _REQUIRED:
+        if not (isinstance(given.get(name), str) and given[name]):
+            return f"{name} is not a text" if given.get(name) else f"it has no {name}"
+    if given["specversion"] != "1.0":
+        return "its specversion is another"
+    return None if _is_time(given.get("time")) else "time is no timestamp of RFC 3339"
+
+
+def _is_time(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None and value[10:11] in "Tt"
+    except (TypeError, ValueError):
+        return False
 
 
 def _as_it_is(data: Any) -> Any:

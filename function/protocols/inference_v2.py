@@ -90,9 +90,13 @@ def render(
     return text + binary, len(text) if any(output.is_binary for output in wanted) else None
 
 
-def metadata(name: str, versions: Sequence[str], labels: Sequence[str] | None) -> dict[str, Any]:
-    """What the model takes and gives."""
-    outputs = [_described("label", "BYTES", [-1]), _described("confidence", "FP64", [-1])]
+def metadata(
+    name: str, versions: Sequence[str], labels: Sequence[str] | None, multilabel: bool
+) -> dict[str, Any]:
+    """What the model takes and gives: where several labels may apply, none has a confidence."""
+    outputs = [_described("label", "BYTES", [-1])]
+    if not multilabel:
+        outputs.append(_described("confidence", "FP64", [-1]))
     if labels is not None:
         outputs.append(_described("probabilities", "FP64", [-1, len(labels)]))
     return {
@@ -177,8 +181,14 @@ def _values(
         if None not in scores:
             width = len(labels or (scores[0] if scores and scores[0] else ()))
             return "FP64", [count, width], [number for row in scores for number in row or ()]
-    known = ", ".join((*LABELS, *CONFIDENCES, *PROBABILITIES))
-    told = f"the model has no such output; known are {known}, as far as it gives probabilities"
+    having = [answer.confidence is not None for answer in answers]
+    scored = [answer.scores is not None for answer in answers]
+    known = [
+        *LABELS,
+        *(CONFIDENCES if all(having) else ()),
+        *(PROBABILITIES if all(scored) else ()),
+    ]
+    told = f"the model has no such output for these texts; it has {', '.join(known)}"
     raise InvalidInput([{"pointer": "/outputs", "detail": told}])
 
 

@@ -67,15 +67,20 @@ def parse(body: bytes, media_type: str, column: str | None, settings: Settings) 
         raise MalformedRequest(exc.detail) from exc
 
 
-def render(answers: Sequence[Answer], classes: Mapping[str, Any]) -> str:
-    """The predictions as JSON; ``classes`` has what the model itself says for a label."""
-    said = [
-        list(answer.labels)
-        if isinstance(answer, MultilabelPrediction)
-        else classes.get(answer.label or "", answer.label)
-        for answer in answers
-    ]
-    return _encode({"predictions": said})
+def render(
+    answers: Sequence[Answer], classes: Mapping[str, Any], columns: Sequence[str] = ()
+) -> str:
+    """The predictions as JSON, of what the model's own ``predict`` returns: ``classes`` has what it
+    says for a label, ``columns`` are the labels of which it says 1 or 0."""
+
+    def said(answer: Answer) -> Any:
+        if not isinstance(answer, MultilabelPrediction):
+            return classes.get(answer.label or "", answer.label)
+        if columns:
+            return [int(label in answer.labels) for label in columns]
+        return list(answer.labels)
+
+    return _encode({"predictions": [*map(said, answers)]})
 
 
 def error_members(error: ServiceError) -> dict[str, Any]:
@@ -139,7 +144,8 @@ _READ = {
 
 def _from_csv(body: bytes, column: str | None, has_header: bool) -> list[Any]:
     try:
-        rows = [row for row in csv.reader(body.decode("utf-8-sig").splitlines(True)) if row]
+        lines = body.decode("utf-8-sig").splitlines(True)
+        rows = [row for row in csv.reader(lines, strict=True) if row]
     except (UnicodeDecodeError, csv.Error) as exc:
         raise MalformedRequest("The body is not CSV in UTF-8 that can be read.") from exc
     if not rows:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from function.errors import Forbidden, Unauthorized
+from function.errors import Forbidden, InvalidSetting, Unauthorized
 
 PREDICT, ADMIN = "predict", "admin"
 SCOPES = frozenset((PREDICT, ADMIN))
@@ -45,9 +45,12 @@ class Access:
     """Lets a request pass, or refuses it."""
 
     def __init__(self, authenticator: Authenticator, open_paths: str) -> None:
-        """``open_paths`` as AUTH_OPEN_PATHS has them."""
+        """``open_paths`` as AUTH_OPEN_PATHS has them; InvalidSetting for one that is no path."""
         self._authenticator = authenticator
-        given = filter(None, (path.strip() for path in open_paths.split(",")))
+        given = [*filter(None, (path.strip() for path in open_paths.split(",")))]
+        if not all(path.startswith("/") and "*" not in path[:-1] for path in given):
+            expected = "paths that begin with /, comma-separated, * at the end of them only"
+            raise InvalidSetting("AUTH_OPEN_PATHS", open_paths, expected)
         self._open = (*ALWAYS_OPEN, *given)
 
     def caller(self, path: str, scope: str | None, headers: Mapping[str, str]) -> Caller:
