@@ -220,6 +220,10 @@ class RegistryAway(ModelLoadError):
     """The registry cannot be asked right now: it is not there, does not answer, or is broken."""
 
 
+class VersionGone(ModelLoadError):
+    """The registry answers, and has nothing that MODEL_URI means."""
+
+
 def chain(exc: BaseException | None) -> Iterator[BaseException]:
     """The exception and what caused it, each once: one may be its own cause, through others."""
     seen: set[int] = set()

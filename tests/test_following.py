@@ -282,6 +282,25 @@ def test_a_registry_that_is_away_is_asked_again_until_it_is_back(
     assert len(told) == 1
 
 
+def test_an_alias_that_is_gone_is_said_and_what_serves_goes_on(
+    registry: str, start: Follow
+) -> None:
+    server = start()
+    assert served(server) == "1"
+    client = MlflowClient(registry)
+    client.delete_registered_model_alias(NAME, ALIAS)
+    assert wait_until(lambda: refused(server) is not None, FOLLOWED_WITHIN)
+    told = refused(server) or {}
+    assert told["version"] is None and f"models:/{NAME}@{ALIAS}" in told["reason"]
+    assert "Set its alias or stage again" in told["reason"]
+    assert server.request("/predict", {"text": "good"}).status == 200
+    assert server.request("/models/refresh", {}).status == 503
+    assert len([r for r in server.records() if "has nothing that is meant" in r["message"]]) == 1
+    promote(registry, NAME, "2")
+    assert server.request("/models/refresh", {}).json["outcome"] == "replaced"
+    assert refused(server) is None
+
+
 @pytest.mark.parametrize("how", ["fails", "is slow", "drips", "is cut short"])
 def test_a_registry_in_trouble_costs_no_request_and_is_followed_when_it_is_well(
     registry: str, start: Follow, how: str

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from function.errors import ModelLoadError, RegistryAway
+from function.errors import ModelLoadError, RegistryAway, VersionGone
 from function.model.stages import Stages
 from function.registry.lineage import Lineage
 from function.settings import Settings
@@ -64,7 +64,7 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
 
     A process that serves without MLflow does not import it only to be told of an outage.
     """
-    from function.registry.access import NeedsMlflow, ServerBroken
+    from function.registry.access import NeedsMlflow, NotThere, ServerBroken
 
     def take(way: Way) -> Lineage:
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
@@ -74,10 +74,17 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
         return by_either_way(settings, stages, take)
     try:
         return _directly(stages, take)
-    except NeedsMlflow as exc:
-        kind = RegistryAway if isinstance(exc, ServerBroken) else ModelLoadError
+    except ServerBroken as exc:
         told = f"The registry does not say which version {settings.model_uri} means"
-        raise kind(f"{told}: {exc}.") from exc
+        raise RegistryAway(f"{told}: {exc}.") from exc
+    except NotThere as exc:
+        raise VersionGone(
+            f"The registry has nothing that {settings.model_uri} means ({exc}), and a process that"
+            " starts now has no model. Set its alias or stage again, or MODEL_URI to another."
+        ) from exc
+    except NeedsMlflow as exc:
+        told = f"The registry does not say which version {settings.model_uri} means"
+        raise ModelLoadError(f"{told}: {exc}.") from exc
 
 
 def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) -> T:

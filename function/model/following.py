@@ -12,7 +12,7 @@ import random
 import threading
 from typing import NamedTuple
 
-from function.errors import ModelLoadError, ModelUnavailable
+from function.errors import ModelLoadError, ModelUnavailable, VersionGone
 from function.model.attempt import Attempt, LoadedModel, load_newest
 from function.model.cache import ModelCache
 from function.model.fetching import glance
@@ -31,7 +31,7 @@ LOOK_SECONDS = 30.0
 
 
 class Refusal(NamedTuple):
-    """A version that did not take over, why, and since when."""
+    """A version that did not take over, why, and since when; None where MODEL_URI means none."""
 
     version: str | None
     reason: str
@@ -151,11 +151,21 @@ class Follower:
         except Exception as exc:
             self._failures += 1
             detail = exc.told if isinstance(exc, ModelLoadError) else type(exc).__name__
-            if self._failures == 1:
+            if isinstance(exc, VersionGone):
+                self._lose(detail)
+            elif self._failures == 1:
                 self._log.write("WARNING", f"the registry does not say which version: {exc}")
             pause = self._settings.model_refresh_seconds or self._settings.load_retry_seconds
             raise ModelUnavailable(self._log.redact(detail), pause) from exc
         return found
+
+    def _lose(self, reason: str) -> None:
+        """There is nothing any more that MODEL_URI means: what serves goes on, and nobody new can
+        start."""
+        if self.refusal is None or self.refusal.version is not None:
+            self._refused = None
+            self.refusal = Refusal(None, reason, timestamp(), is_final=False)
+            self._log.write("ERROR", "the registry has nothing that is meant", reason=reason)
 
     def _unlike(self, served: LoadedModel, model: LoadedModel) -> str | None:
         """Why the new model may not take the old one's place."""

@@ -64,7 +64,7 @@ class ServerBroken(NeedsMlflow):
 
 
 class NotThere(NeedsMlflow):
-    """The server has nothing there (404)."""
+    """The server has nothing there: 404, and 400 for an alias."""
 
 
 class Server(NamedTuple):

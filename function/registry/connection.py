@@ -80,8 +80,8 @@ class Connection:
         self._connect()
         try:
             answer = self._http.ask(verb, target + query, headers, body)
-            if answer.status == 404:
-                raise NotThere("the server answered 404")
+            if answer.status in (400, 404):
+                raise NotThere(f"the server answered {answer.status}")
             if answer.status >= 500:
                 raise ServerBroken(f"the server answered {answer.status}")
             if answer.status != 200:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from function.errors import ModelLoadError, RegistryAway, chain
+from function.errors import ModelLoadError, RegistryAway, VersionGone, chain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,9 @@ _PICKLES = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 # What sqlite says while another process runs mlflow's migrations on a new file.
 _HALF_THERE = ("database is locked", "duplicate column name", "already exists", "no such table")
 
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for what there is not; the last for an alias, among others."""
+
 _LONGEST_MESSAGE = 300
 
 
@@ -51,6 +54,8 @@ def explained(subject: str, folder: Path | None = None) -> Iterator[None]:
     except (Exception, SystemExit, GeneratorExit) as exc:
         told = explain(exc, subject, folder)
         kind = RegistryAway if told == UNREACHABLE else ModelLoadError
+        if getattr(exc, "error_code", "") in _NOT_THERE:
+            kind = VersionGone
         raise kind(told, _first_line(exc)) from exc
 
 
@@ -93,9 +98,9 @@ def _by_code(exc: BaseException, subject: str, folder: Path | None) -> str:
     code = getattr(exc, "error_code", "")
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return _REFUSED
-    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+    if code in _NOT_THERE[:2]:
         return f"{subject} is not there. Check MODEL_URI and MLFLOW_TRACKING_URI."
-    if code == "INVALID_PARAMETER_VALUE":
+    if code in _NOT_THERE:
         return f"{subject} is nothing MLflow can find. Check MODEL_URI and MLFLOW_TRACKING_URI."
     name = type(exc).__name__
     return f"{subject} cannot be loaded ({name}).{_versions(folder)}"
