@@ -36,6 +36,10 @@ Settings are environment variables; python -m function.settings lists them.
 """
 
 
+OF_THE_FRAMEWORK = frozenset(("WORKERS", "THREADS"))
+"""Settings of functions-framework's server, which people bring along."""
+
+
 def main() -> None:
     """Serve until told to leave; exit status 1 with one line where that can never come about."""
     if len(sys.argv) > 1:  # argparse would take a tenth of the start
@@ -66,6 +70,11 @@ def serve(settings: Settings) -> None:
     from function.wiring import create_application
 
     application = create_application(settings, tells_start=True, begun=begun)
+    for name in OF_THE_FRAMEWORK.intersection(os.environ):
+        told = (
+            f"{name} has no effect: python -m function.serve is one process, with its own threads"
+        )
+        application.log.write("WARNING", told)
     if settings.compiled_model:
         try:
             application.service.models.load_now()

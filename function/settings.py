@@ -136,7 +136,7 @@ class Settings:
     event_type: str = setting(
         "sentiment.prediction", "Type of the CloudEvents that `POST /` answers"
     )
-    event_source: str = setting("/sentiment", "Source of these")
+    event_source: str = setting("/sentiment", "Source of these, a URI or a path")
     event_replies: bool = setting(
         True, "Whether they are sent at all; else it answers with nothing"
     )
@@ -272,6 +272,9 @@ class Settings:
         settings.label_names()
         settings.logged_one_in()
         settings.trusted_types()
+        if not re.fullmatch(r"[!-~]+", settings.event_source):
+            expected = "a URI reference: no spaces, and others than ASCII as %.."
+            raise InvalidSetting("EVENT_SOURCE", settings.event_source, expected)
         return settings
 
     @property

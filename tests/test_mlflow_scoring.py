@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import requests
 from mlflow.deployments import get_deploy_client
+from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS
 from mlflow.pyfunc.scoring_server import predictions_to_json
 from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 from sklearn.ensemble import RandomForestClassifier
@@ -31,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 
 from function.compiled.writing import save
 from function.compiler.compiler import translate
+from function.protocols.mlflow_scoring import ERROR_CODES
 from tests.conftest import AppFactory, clean_environ
 from tests.documents import DOCUMENTS
 from tests.doors import start_door
@@ -239,6 +241,11 @@ def test_what_mlflow_answers_is_answered_alike_but_for_what_the_readme_lists(
 def _named(request: tuple[str, bytes]) -> str:
     content_type, body = request
     return body.decode("utf-8", "replace") if content_type else ": without a Content-Type"
+
+
+def test_errors_have_mlflows_codes_for_their_statuses() -> None:
+    for status, code in ERROR_CODES.items():
+        assert ERROR_CODE_TO_HTTP_STATUS[code] == status
 
 
 def test_the_readme_lists_each_difference() -> None:

@@ -73,6 +73,8 @@ def test_an_empty_variable_keeps_the_default() -> None:
         ("ACCESS_LOG", "sampled:0"),
         ("ACCESS_LOG", "sampled:1.5"),
         ("ACCESS_LOG", "errors:2"),
+        ("EVENT_SOURCE", "not a uri"),
+        ("EVENT_SOURCE", "/é"),
         ("MODEL_FORMATS", "pickle"),
         ("SKOPS_TRUSTED_TYPES", "Cleaner"),
         ("SKOPS_TRUSTED_TYPES", "a.B;c.D"),

@@ -24,6 +24,14 @@ from function.settings import Settings
 JSON, CSV, BARE_CSV = "application/json", "text/csv", "text/csv; header=absent"
 """RFC 4180, section 3, has the parameter."""
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+ERROR_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    501: "NOT_IMPLEMENTED",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
+"""As mlflow.exceptions has them by status."""
 TEXT = "text"
 """The column that is meant where several come and the signature names none of them."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
@@ -85,8 +93,8 @@ def render(
 
 def error_members(error: ServiceError) -> dict[str, Any]:
     """What MLflow's clients look for in an error, beside what every problem has."""
-    code = "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR"
-    return {"error_code": code, "message": error.detail}
+    default = "BAD_REQUEST" if error.status < 500 else "INTERNAL_ERROR"
+    return {"error_code": ERROR_CODES.get(error.status, default), "message": error.detail}
 
 
 def _some(rows: list[Any]) -> list[Any]:

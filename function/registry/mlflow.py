@@ -83,7 +83,9 @@ def download(lineage: Lineage, workspace: str, permit: Permit | None = None) -> 
     folder = uris.local_path(lineage.source)
     if folder is not None:
         if not folder.is_dir():
-            raise ModelLoadError(f"MODEL_URI={lineage.model_uri}: {folder} is no folder here.")
+            raise ModelLoadError(
+                f"MODEL_URI={lineage.model_uri}: {folder} is no folder here. Give {uris.FORMS}."
+            )
         return _readable(folder, Path(workspace))
     with explained(lineage.model_uri):
         location = _location(lineage)
@@ -225,5 +227,6 @@ def _refuse_missing_store(tracking_uri: str) -> None:
     if path is not None and not path.exists():
         raise ModelLoadError(
             f"MLFLOW_TRACKING_URI={tracking_uri}: {path} does not exist here. Train the demo model"
-            " with 'python -m function.demo', or point MLFLOW_TRACKING_URI at your registry."
+            " with 'python -m function.demo', or point MLFLOW_TRACKING_URI at your registry"
+            " (a server's begins with http:// or https://)."
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _STAGES = ("none", "staging", "production", "archived", "latest")
-_FORMS = (
+FORMS = (
     "models:/<name>/<version, stage or latest>, models:/<name>@<alias>, models:/m-<id>,"
     " runs:/<run>/<path>, or a folder"
 )
@@ -143,4 +143,4 @@ def _first_there(*paths: str) -> Path:
 
 
 def _refusal(uri: str, problem: str) -> ModelLoadError:
-    return ModelLoadError(f"MODEL_URI={uri} cannot be read: {problem}. The forms are {_FORMS}.")
+    return ModelLoadError(f"MODEL_URI={uri} cannot be read: {problem}. The forms are {FORMS}.")
