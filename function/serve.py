@@ -65,7 +65,8 @@ def serve(settings: Settings) -> None:
     """
     gc.disable()  # nothing made by a start is garbage, and looking for it takes a twentieth of it
     begun = None if settings.compiled_model else _begin_load(settings)
-    from function.server.server import Server
+    with console.needing("server"):
+        from function.server.server import Server
     from function.telemetry import output, start
     from function.wiring import create_application
 

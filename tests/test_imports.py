@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import clean_environ
 from tests.processes import last_line_printed
 
 ROOT = Path(__file__).parents[1]
@@ -71,3 +72,22 @@ def test_importing_the_package_reads_no_environment() -> None:
         [sys.executable, "-c", "import function"], cwd=ROOT, env={"PORT": "not a port"}
     )
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [("function.serve", "httptools", "server"), ("function.demo", "numpy", "local")],
+)
+def test_what_is_missing_is_named_with_what_installs_it(
+    command: str, package: str, extra: str, tmp_path: Path
+) -> None:
+    script = f"import runpy, sys\nsys.modules[{package!r}] = None\nsys.argv[1:] = []\n"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{script}runpy.run_module({command!r}, run_name='__main__')"],
+        cwd=tmp_path,
+        env={**clean_environ(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert f"{package} is missing: pip install 'sentiment-function[{extra}]'" in ended.stderr

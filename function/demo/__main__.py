@@ -46,8 +46,9 @@ def main() -> None:
     if arguments.if_missing and _is_served(settings):
         return
     report("loading mlflow and scikit-learn ...")
-    from function.demo.evaluate import evaluate
-    from function.demo.train import train_and_register
+    with console.needing("local"):
+        from function.demo.evaluate import evaluate
+        from function.demo.train import train_and_register
 
     found = evaluate(report) if arguments.evaluate else None
     version = train_and_register(settings.mlflow_tracking_uri, NAME, report, found)

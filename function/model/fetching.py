@@ -105,7 +105,8 @@ def by_either_way(settings: Settings, stages: Stages, take: Callable[[Way], T]) 
             raise RegistryAway(UNREACHABLE, reason)
         raise ModelLoadError(
             f"{settings.model_uri} can be found by MLflow only, which is not installed here:"
-            f" {reason}. Mend that, or serve it with MLflow (the registry image)."
+            f" {reason}. Mend that, or install MLflow (pip install 'sentiment-function[local]', in"
+            " a clone '.[local]'), or serve it with the registry image."
         )
     stages.hang_up = hang_up
     try:

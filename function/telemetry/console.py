@@ -1,8 +1,11 @@
-"""A command line's output without secrets, whoever writes it: us, a library, the interpreter."""
+"""A command line's output without secrets, whoever writes it: us, a library, the interpreter. And
+what it lacks, in words."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from function.security.redaction import Redaction
@@ -18,6 +21,18 @@ def redact(*addresses: str) -> None:
 def redact_errors() -> None:
     """The same for stderr alone, where stdout belongs to the log."""
     sys.stderr = _redacted(sys.stderr, Redaction())
+
+
+@contextmanager
+def needing(extra: str) -> Iterator[None]:
+    """A package that is missing ends the process with the command that installs it."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise SystemExit(
+            f"{exc.name} is missing: pip install 'sentiment-function[{extra}]', in a clone"
+            f" '.[{extra}]', or run .venv/bin/python, which make sets up"
+        ) from exc
 
 
 def _redacted(stream: TextIO, redaction: Redaction) -> Any:
