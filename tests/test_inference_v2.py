@@ -257,6 +257,7 @@ def kserve(server: LiveServer, payload: Any, name: str = "reviews") -> Reply:
 
 def test_kserves_first_protocol(server: LiveServer) -> None:
     assert server.request("/v1/models").json == {"models": ["reviews"]}
+    assert server.request("/v1/models/reviews:explain", {"instances": ["lovely"]}).status == 404
     assert server.request("/v1/models/reviews").json == {"name": "reviews", "ready": True}
     wanted = [item["sentiment"] for item in expected(server, TEXTS[:2])]
     for instances in (TEXTS[:2], [[text] for text in TEXTS[:2]], [{"x": t} for t in TEXTS[:2]]):

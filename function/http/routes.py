@@ -187,9 +187,9 @@ def _resolved(path: str) -> tuple[str, Mapping[str, str]]:
 
 @cache
 def _shapes() -> list[tuple[str, re.Pattern[str]]]:
-    """The paths with parameters, the longer first: a model's name may end as anything."""
+    """The paths with parameters, the longer first. MLflow lets no name have a colon."""
     return [
-        (path, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))))
+        (path, re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(path))))
         for path in sorted(ROUTES, key=len, reverse=True)
         if "{" in path
     ]
