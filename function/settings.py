@@ -19,6 +19,7 @@ from function.variables import Setting, parse, setting
 PROBE_THREADS = 4
 # Python runs one compiled prediction at a time: more threads only take the lock from each other.
 MOST_THREADS_FOR_COMPILED = 2
+_URI_REFERENCE = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -272,7 +273,7 @@ class Settings:
         settings.label_names()
         settings.logged_one_in()
         settings.trusted_types()
-        if not re.fullmatch(r"[!-~]+", settings.event_source):
+        if not re.fullmatch(_URI_REFERENCE, settings.event_source):
             expected = "a URI reference: no spaces, and others than ASCII as %.."
             raise InvalidSetting("EVENT_SOURCE", settings.event_source, expected)
         return settings

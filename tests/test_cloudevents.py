@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,6 +120,16 @@ BAD: dict[str, tuple[int, Any]] = {
         400,
         ({"content-type": STRUCTURED}, structured(specversion="0.3")),
     ),
+    "both kinds of data": (400, ({"content-type": STRUCTURED}, structured(data_base64="YQ=="))),
+    "a subject that is a list": (400, ({"content-type": STRUCTURED}, structured(subject=["a"]))),
+    "an empty subject": (400, without("ce-subject", **{"ce-subject": ""})),
+    "an extension that is an object": (400, ({"content-type": STRUCTURED}, structured(more={}))),
+    "an extension with a dash": (400, without("", **{"ce-foo-bar": "1"})),
+    "a time without seconds": (
+        400,
+        ({"content-type": STRUCTURED}, structured(time="2026-11-29T17:31Z")),
+    ),
+    "a week": (400, ({"content-type": STRUCTURED}, structured(time="2018-W14-4T17:31:00Z"))),
     "a time that is none": (400, without("ce-time", **{"ce-time": "yesterday"})),
     "a day": (400, ({"content-type": STRUCTURED}, structured(time="2026-11-29"))),
     "a time of no place": (
@@ -139,6 +150,21 @@ def test_a_bad_event_is_a_problem_so_that_a_broker_gives_it_up(
     reply = send(server, sent)
     assert reply.status == status
     assert reply.headers["Content-Type"] == "application/problem+json"
+
+
+GOOD_TIMES = ["2026-11-29t17:31:00z", "2016-12-31T23:59:60Z", "2026-11-29T17:31:00.25-01:30"]
+
+
+@pytest.mark.parametrize("time", GOOD_TIMES)
+def test_every_time_of_rfc_3339_is_one(server: LiveServer, time: str) -> None:
+    assert send(server, ({"content-type": STRUCTURED}, structured(time=time))).status == 200
+
+
+def test_data_in_base64_is_read_in_every_mode_and_types_in_any_case(server: LiveServer) -> None:
+    given = structured(data=None, data_base64=base64.b64encode(b'{"text": "a"}').decode())
+    for kind, body in ((STRUCTURED.upper(), given), (BATCH, b"[%b]" % given)):
+        reply = send(server, ({"content-type": kind}, body))
+        assert reply.status == 200 and b'"sentiment"' in reply.body
 
 
 def test_what_is_wrong_with_an_event_is_said_and_with_which_of_a_batch(server: LiveServer) -> None:

@@ -10,6 +10,7 @@ import json
 import shutil
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -289,7 +290,7 @@ def test_an_alias_that_is_gone_is_said_and_what_serves_goes_on(
     assert served(server) == "1"
     client = MlflowClient(registry)
     client.delete_registered_model_alias(NAME, ALIAS)
-    assert wait_until(lambda: refused(server) is not None, FOLLOWED_WITHIN)
+    assert wait_until(lambda: refused(server) is not None, 20)
     told = refused(server) or {}
     assert told["version"] is None and f"models:/{NAME}@{ALIAS}" in told["reason"]
     assert "Set its alias or stage again" in told["reason"]
@@ -299,6 +300,45 @@ def test_an_alias_that_is_gone_is_said_and_what_serves_goes_on(
     promote(registry, NAME, "2")
     assert server.request("/models/refresh", {}).json["outcome"] == "replaced"
     assert refused(server) is None
+
+
+def test_so_is_a_stage_that_is_empty(versions: Registry, start: Follow) -> None:
+    name, client = "staged", MlflowClient(versions.tracking_uri)
+    log_version(versions.tracking_uri, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # stages are deprecated
+        client.transition_model_version_stage(name, "1", "Production")
+        server = start(name=name, MODEL_URI=f"models:/{name}/Production")
+        client.transition_model_version_stage(name, "1", "Archived")
+    assert wait_until(lambda: refused(server) is not None, 20)
+    assert "is in stage 'Production'" in (refused(server) or {})["reason"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"<html>no such route</html>"),
+        (404, b'{"error_code": "ENDPOINT_NOT_FOUND", "message": "no"}'),
+        (400, b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}'),
+        (400, b"The plain HTTP request was sent to HTTPS port"),
+        (401, b'{"error_code": "UNAUTHENTICATED"}'),
+        (403, b'{"error_code": "PERMISSION_DENIED"}'),
+    ],
+)
+def test_what_somebody_else_answers_says_nothing_of_the_alias(
+    registry: str, start: Follow, status: int, body: bytes
+) -> None:
+    trouble: list[str] = []
+
+    def answer(path: str) -> Reply | None:
+        return Reply(status, {}, body) if trouble else None
+
+    with front(registry, answer) as listening:
+        server = start(listening.url)
+        trouble.append("now")
+        assert server.request("/models/refresh", {}).status == 503
+        assert refused(server) is None
+        assert [r for r in server.records() if "does not say which version" in r["message"]]
 
 
 @pytest.mark.parametrize("how", ["fails", "is slow", "drips", "is cut short"])

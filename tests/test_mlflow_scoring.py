@@ -128,6 +128,8 @@ REQUESTS: list[tuple[str, bytes]] = [
     (CSV, b"x,text\n1,lovely\n2,awful\n"),
     (CSV, b'text\n"a, b"\n"say ""hi"""\n'),
     (CSV, b'text\n"unterminated\n'),
+    (CSV, b'text\n"good" day\n""bad""\n"a" "b"\n'),
+    (CSV, "text\ngood\u2028day\u0085\x0b\n".encode()),
     (CSV, b"text\n"),
     (CSV, b""),
     (CSV, b"lovely\nawful\n"),
@@ -241,6 +243,24 @@ def test_what_mlflow_answers_is_answered_alike_but_for_what_the_readme_lists(
 def _named(request: tuple[str, bytes]) -> str:
     content_type, body = request
     return body.decode("utf-8", "replace") if content_type else ": without a Content-Type"
+
+
+class Naming(mlflow.pyfunc.PythonModel):
+    """Whose answers name other classes, in another order, than it has."""
+
+    classes_ = np.array(["pos", "neg"])
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+        return [{"label": "Good", "scores": {"Bad": 0.1, "Good": 0.9}} for _ in model_input["text"]]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_python_models_labels_are_those_that_it_answers(
+    create_app: AppFactory, tmp_path: Path
+) -> None:
+    mlflow.pyfunc.save_model(tmp_path / "model", python_model=Naming(), pip_requirements=[])
+    client = create_app(MODEL_URI=str(tmp_path / "model"))
+    assert client.post("/invocations", json={"inputs": ["a"]}).json == {"predictions": ["Good"]}
 
 
 def test_errors_have_mlflows_codes_for_their_statuses() -> None:

@@ -131,6 +131,10 @@ def test_an_object_that_was_changed_is_a_function_of_the_models_own(nltk: Any) -
     tweets.tokenize = lambda text: text.split("o")
     stemmer.stem.__self__.stopwords = {"running"}
 
+    pooled, lexicon = nltk.PorterStemmer(), nltk.TweetTokenizer()
+    pooled.pool["excellent"] = "awful"
+    lexicon._WORD_RE = re.compile("o")
+
     class Own(nltk.TweetTokenizer):  # type: ignore[misc]
         pass
 
@@ -138,6 +142,9 @@ def test_an_object_that_was_changed_is_a_function_of_the_models_own(nltk: Any) -
         {"tokenizer": tweets.tokenize},
         {"preprocessor": stemmer.stem},
         {"tokenizer": Own().tokenize},
+        {"preprocessor": pooled.stem},
+        {"tokenizer": lexicon.tokenize},
+        {"preprocessor": nltk.SnowballStemmer("arabic").stem},  # two threads would share it
     ):
         predictor, _ = compiled(**options)
         assert predictor.own_functions and not predictor.packages

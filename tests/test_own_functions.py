@@ -449,6 +449,11 @@ def counted(texts: Sequence[str], dtype: str) -> Any:
     return np.array([[text.count("!"), 1] for text in texts], dtype=dtype)
 
 
+def small_beside_large(texts: Sequence[str]) -> Any:
+    frame = pd.DataFrame({"marks": [text.count("!") for text in texts], "one": 1.0})
+    return frame.astype({"marks": "uint8"})
+
+
 def union_of(*parts: Any) -> Any:
     return FeatureUnion([("w", TfidfVectorizer()), ("n", make_pipeline(*parts))])
 
@@ -461,6 +466,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         )
         for dtype in ("float32", "uint8", "int32")
     },
+    "a column of a frame": (
+        lambda: union_of(FunctionTransformer(small_beside_large)),
+        "small_beside_large makes numbers of uint8; float64, int64 and bool are compiled",
+    ),
     "idf": (
         lambda: union_of(
             FunctionTransformer(lengths), FeatureUnion([("p", "passthrough")]), TfidfTransformer()

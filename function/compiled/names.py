@@ -39,7 +39,12 @@ OF_TYPE: Mapping[str, Callable[[str], Any]] = {
 def typed(classes: Sequence[str], kind: str | None) -> tuple[Any, ...]:
     """Return the classes as the model itself has them. Raises ValueError and KeyError for a kind,
     or a class, that is none."""
-    return tuple(classes) if kind is None else tuple(map(OF_TYPE[kind], classes))
+    if kind is None:
+        return tuple(classes)
+    found = tuple(map(OF_TYPE[kind], classes))
+    if [str(int(value) if kind == "float" else value) for value in found] != [*classes]:
+        raise ValueError(f"classes that are no {kind} as it is written")
+    return found
 
 
 def _listed(items: Sequence[str] | Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from function.compiler.sklearn_names import NotCompilable, describe
 
 _TEXTS = ("This product is amazing!", "Terrible service")
 _ASKED = (_TEXTS, _TEXTS[:1])
-_AS_THEY_ARE = ("float64", "int64", "bool")
+_AS_THEY_ARE = {"float64", "int64", "bool"}
 """Others are multiplied otherwise, by weights of a FeatureUnion or by scalers."""
 _NO_TERMS = AnalyzerSpec(
     analyzer="word",
@@ -48,9 +48,9 @@ def read_numbers(before: Before, steps: Sequence[Any]) -> FittedVectorizer:
             f"no text vectorizer comes after {name}, nor does it make a table of numbers of texts "
             f"({type(exc).__name__}: {exc})"
         ) from exc
-    if (dtype := _dtype_of(made[0])) not in _AS_THEY_ARE:
+    if others := _dtypes_of(made[0]) - _AS_THEY_ARE:
         raise NotCompilable(
-            f"{name} makes numbers of {dtype}; float64, int64 and bool are compiled"
+            f"{name} makes numbers of {min(others)}; float64, int64 and bool are compiled"
         )
     columns, alone = map(len, rows)
     if not 0 < columns == alone <= MOST_OWN:
@@ -69,12 +69,13 @@ def read_numbers(before: Before, steps: Sequence[Any]) -> FittedVectorizer:
     )
 
 
-def _dtype_of(made: Any) -> str:
-    """As scikit-learn gets it, of an array, a frame, a sparse matrix or lists."""
+def _dtypes_of(made: Any) -> set[str]:
+    """As scikit-learn gets them, of an array, each column of a frame, a sparse matrix or lists."""
     import numpy as np
 
-    found = made.to_numpy() if hasattr(made, "to_numpy") else made
-    return str(found.dtype if hasattr(found, "dtype") else np.asarray(found).dtype)
+    if hasattr(made, "dtypes"):
+        return {str(dtype) for dtype in made.dtypes}
+    return {str(made.dtype if hasattr(made, "dtype") else np.asarray(made).dtype)}
 
 
 def refuse_numbers_alone(found: Sequence[FittedVectorizer]) -> None:

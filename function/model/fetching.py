@@ -64,7 +64,7 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
 
     A process that serves without MLflow does not import it only to be told of an outage.
     """
-    from function.registry.access import NeedsMlflow, NotThere, ServerBroken
+    from function.registry.access import NeedsMlflow, NothingMeant, ServerBroken
 
     def take(way: Way) -> Lineage:
         way.connect(settings.mlflow_tracking_uri, settings.model_uri)
@@ -77,7 +77,7 @@ def glance(settings: Settings, stages: Stages) -> Lineage:
     except ServerBroken as exc:
         told = f"The registry does not say which version {settings.model_uri} means"
         raise RegistryAway(f"{told}: {exc}.") from exc
-    except NotThere as exc:
+    except NothingMeant as exc:
         raise VersionGone(
             f"The registry has nothing that {settings.model_uri} means ({exc}), and a process that"
             " starts now has no model. Set its alias or stage again, or MODEL_URI to another."

@@ -53,6 +53,7 @@ class Follower:
         self._asked_meanwhile = False
         self._refused: Lineage | None = None
         self._failures = 0
+        self._is_away = False
         self.follows = not settings.compiled_model and uris.moves(settings.model_uri)
 
     def start(self) -> None:
@@ -97,7 +98,8 @@ class Follower:
                 outcome = "failed"
                 outcome = self._look(is_asked_for)
             finally:
-                self._metrics.refreshed(outcome)
+                is_gone = self.refusal is not None and self.refusal.version is None
+                self._metrics.refreshed("refused" if is_gone else outcome)
                 self._one_at_a_time.release()
         return outcome
 
@@ -153,10 +155,12 @@ class Follower:
             detail = exc.told if isinstance(exc, ModelLoadError) else type(exc).__name__
             if isinstance(exc, VersionGone):
                 self._lose(detail)
-            elif self._failures == 1:
+            elif not self._is_away:
                 self._log.write("WARNING", f"the registry does not say which version: {exc}")
+            self._is_away = not isinstance(exc, VersionGone)
             pause = self._settings.model_refresh_seconds or self._settings.load_retry_seconds
             raise ModelUnavailable(self._log.redact(detail), pause) from exc
+        self._is_away = False
         return found
 
     def _lose(self, reason: str) -> None:

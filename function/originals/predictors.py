@@ -123,8 +123,7 @@ class PyfuncPredictor:
         inputs: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         self.model = model
-        self.own_classes = _native_classes(model)
-        self._reading = Reading(names, self.own_classes or _numbered_classes(names))
+        self._reading = Reading(names, _native_classes(model) or _numbered_classes(names))
         signatures.refuse_other_inputs(inputs)
         self._input = self._find_input(signatures.text_column(inputs) or TEXT_COLUMN)
         self.labels = self._reading.labels

@@ -57,7 +57,7 @@ function facts(info) {
     ["Loaded", new Date(info.loaded_at).toLocaleString()],
     ["Wake-up", wakeUp],
     ["Stale", info.stale && "the registry is away; this is the version served last"],
-    ["Refused", info.refused && `version ${info.refused.version}: ${info.refused.reason}`],
+    ["Refused", info.refused && (info.refused.version ? `version ${info.refused.version}: ` : "") + info.refused.reason],
   ];
   const rows = told.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   return make("dl", {}, ...rows);

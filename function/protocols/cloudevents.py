@@ -10,13 +10,14 @@ and writes them. https://github.com/cloudevents/spec/tree/v1.0.2
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 from cloudevents.conversion import to_binary, to_structured
 from cloudevents.exceptions import GenericException
-from cloudevents.http import CloudEvent, from_dict, from_http
+from cloudevents.http import CloudEvent, from_http
 
 from function.errors import InvalidInput, MalformedRequest
 
@@ -25,6 +26,13 @@ _MOST_EVENTS = 100
 _FAULTS = (GenericException, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """The SDK's own, and what it lets pass."""
 _REQUIRED = ("specversion", "id", "source", "type")
+_TEXTS = (*_REQUIRED, "subject", "time", "datacontenttype", "dataschema", "partitionkey")
+_NAME = re.compile("[a-z0-9]+")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?"
+    r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
 _CARRIED = ("subject", "traceparent", "tracestate", "partitionkey")
 """Attributes that a reply has from what it replies to."""
 
@@ -103,16 +111,17 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
     try:
-        event = from_http(dict(headers), body, data_unmarshaller=_as_it_is)
         is_structured = _media_type(headers) == STRUCTURED
+        told = {"content-type": STRUCTURED} if is_structured else dict(headers)
+        event = from_http(told, body, data_unmarshaller=_as_it_is)
         given = json.loads(body) if is_structured else event.get_attributes()
     except _FAULTS as exc:
         missing = [name for name in _REQUIRED if not headers.get(f"ce-{name}")]
         is_binary = "ce-specversion" in headers and missing
-        told = f": it has no {', '.join(missing)}" if is_binary else ""
-        raise MalformedRequest(f"This is no CloudEvent of version 1.0{told}.") from exc
-    if fault := _fault_of(given):
-        raise MalformedRequest(f"This is no CloudEvent of version 1.0: {fault}.")
+        fault = f": it has no {', '.join(missing)}" if is_binary else ""
+        raise MalformedRequest(f"This is no CloudEvent of version 1.0{fault}.") from exc
+    if fault_of_it := _fault_of(given):
+        raise MalformedRequest(f"This is no CloudEvent of version 1.0: {fault_of_it}.")
     return event
 
 
@@ -131,15 +140,16 @@ def _of_batch(given: Any, place: int) -> CloudEvent:
     fault = _fault_of(given)
     try:
         if fault is None:
-            return from_dict(given)
+            content = json.dumps(given).encode()
+            return from_http({"content-type": STRUCTURED}, content, data_unmarshaller=_as_it_is)
     except _FAULTS:
         fault = "it cannot be read"
     raise MalformedRequest(f"Event {place} of the batch is no CloudEvent of version 1.0: {fault}.")
 
 
 def _fault_of(given: Any) -> str | None:
-    """What an event's attributes lack, or have otherwise than the specification (context-attributes
-    of version 1.0) says: the SDK makes up what is not there, and lets others pass."""
+    """What an event's attributes lack, or have otherwise than the specification (context attributes
+    of version 1.0.2) says: the SDK makes up what is not there, and lets others pass."""
     if not isinstance(given, Mapping):
         return "it is no object"
     for name in _REQUIRED:
@@ -147,15 +157,25 @@ def _fault_of(given: Any) -> str | None:
             return f"{name} is not a text" if given.get(name) else f"it has no {name}"
     if given["specversion"] != "1.0":
         return "its specversion is another"
+    if {"data", "data_base64"} <= given.keys():
+        return "it has both data and data_base64"
+    for name, value in given.items():
+        if name in ("data", "data_base64") or value is None:
+            continue
+        if not _NAME.fullmatch(name):
+            return "an attribute's name is other than small letters and digits"
+        kinds = str if name in _TEXTS else (str, int)
+        if not isinstance(value, kinds) or value == "" and name in _TEXTS:
+            return f"{name if name in _TEXTS else 'an extension'} is no text"
     return None if _is_time(given.get("time")) else "time is no timestamp of RFC 3339"
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: str | None) -> bool:
     if value is None:
         return True
     try:
-        return datetime.fromisoformat(value).tzinfo is not None and value[10:11] in "Tt"
-    except (TypeError, ValueError):
+        return bool(_TIME.fullmatch(value) and date.fromisoformat(value[:10]))
+    except ValueError:
         return False
 
 

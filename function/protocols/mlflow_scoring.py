@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 from function.errors import InvalidInput, MalformedRequest, ServiceError, UnsupportedMediaType
@@ -23,6 +24,8 @@ from function.settings import Settings
 
 JSON, CSV, BARE_CSV = "application/json", "text/csv", "text/csv; header=absent"
 """RFC 4180, section 3, has the parameter."""
+_END = ["\n", "\0end"]
+"""Lines that are rows of their own, unless a quote is open."""
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ERROR_CODES = {
     401: "UNAUTHENTICATED",
@@ -152,10 +155,13 @@ _READ = {
 
 def _from_csv(body: bytes, column: str | None, has_header: bool) -> list[Any]:
     try:
-        lines = body.decode("utf-8-sig").splitlines(True)
-        rows = [row for row in csv.reader(lines, strict=True) if row]
+        lines = StringIO(body.decode("utf-8-sig"), newline="")
+        *found, end = csv.reader([*lines, *_END])
+        rows = [row for row in found if row]
     except (UnicodeDecodeError, csv.Error) as exc:
         raise MalformedRequest("The body is not CSV in UTF-8 that can be read.") from exc
+    if end != _END[1:]:
+        raise MalformedRequest("The body ends within quotes.")
     if not rows:
         raise MalformedRequest("The body holds no row.")
     if any(len(row) != len(rows[0]) for row in rows):

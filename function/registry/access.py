@@ -55,6 +55,10 @@ _PLUGINS = (
 )
 
 
+NOTHING_MEANT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
+"""MLflow's codes for what there is not; the last for an alias, among others."""
+
+
 class NeedsMlflow(Exception):
     """Why a model must be loaded through mlflow; nothing in it is secret."""
 
@@ -64,7 +68,11 @@ class ServerBroken(NeedsMlflow):
 
 
 class NotThere(NeedsMlflow):
-    """The server has nothing there: 404, and 400 for an alias."""
+    """The server has nothing there (404)."""
+
+
+class NothingMeant(NeedsMlflow):
+    """MLflow itself says that there is no such model, version or alias."""
 
 
 class Server(NamedTuple):

@@ -15,7 +15,13 @@ from typing import Any
 from function import __version__
 from function.errors import ModelLoadError, RegistryAway
 from function.registry import access
-from function.registry.access import NeedsMlflow, NotThere, ServerBroken
+from function.registry.access import (
+    NOTHING_MEANT,
+    NeedsMlflow,
+    NothingMeant,
+    NotThere,
+    ServerBroken,
+)
 from function.registry.failures import UNREACHABLE
 from function.registry.http1 import Answer, BrokenAnswer, HttpConnection
 
@@ -80,8 +86,10 @@ class Connection:
         self._connect()
         try:
             answer = self._http.ask(verb, target + query, headers, body)
-            if answer.status in (400, 404):
-                raise NotThere(f"the server answered {answer.status}")
+            if answer.status in (400, 404) and _error_code(answer) in NOTHING_MEANT:
+                raise NothingMeant(f"the server answered {answer.status}")
+            if answer.status == 404:
+                raise NotThere("the server answered 404")
             if answer.status >= 500:
                 raise ServerBroken(f"the server answered {answer.status}")
             if answer.status != 200:
@@ -120,6 +128,14 @@ def _encoded(query: Mapping[str, str | int]) -> str:
 
         return f"?{urlencode(query)}"
     return "?" + "&".join(f"{name}={value}" for name, value in query.items())
+
+
+def _error_code(answer: Answer) -> str:
+    """MLflow's own, empty where somebody else answers: a proxy, say."""
+    try:
+        return str(json.loads(answer.read()).get("error_code", ""))
+    except (ValueError, AttributeError, BrokenAnswer):
+        return ""
 
 
 def _object(answer: Answer) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from function.errors import ModelLoadError, RegistryAway, VersionGone, chain
+from function.registry.access import NOTHING_MEANT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,9 +36,6 @@ _PICKLES = "MLFLOW_ALLOW_PICKLE_DESERIALIZATION"
 # What sqlite says while another process runs mlflow's migrations on a new file.
 _HALF_THERE = ("database is locked", "duplicate column name", "already exists", "no such table")
 
-_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
-"""MLflow's codes for what there is not; the last for an alias, among others."""
-
 _LONGEST_MESSAGE = 300
 
 
@@ -54,7 +52,7 @@ def explained(subject: str, folder: Path | None = None) -> Iterator[None]:
     except (Exception, SystemExit, GeneratorExit) as exc:
         told = explain(exc, subject, folder)
         kind = RegistryAway if told == UNREACHABLE else ModelLoadError
-        if getattr(exc, "error_code", "") in _NOT_THERE:
+        if getattr(exc, "error_code", "") in NOTHING_MEANT:
             kind = VersionGone
         raise kind(told, _first_line(exc)) from exc
 
@@ -98,9 +96,9 @@ def _by_code(exc: BaseException, subject: str, folder: Path | None) -> str:
     code = getattr(exc, "error_code", "")
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return _REFUSED
-    if code in _NOT_THERE[:2]:
+    if code in NOTHING_MEANT[:2]:
         return f"{subject} is not there. Check MODEL_URI and MLFLOW_TRACKING_URI."
-    if code in _NOT_THERE:
+    if code in NOTHING_MEANT:
         return f"{subject} is nothing MLflow can find. Check MODEL_URI and MLFLOW_TRACKING_URI."
     name = type(exc).__name__
     return f"{subject} cannot be loaded ({name}).{_versions(folder)}"

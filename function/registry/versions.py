@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from function.errors import ModelLoadError
+from function.errors import VersionGone
 from function.registry import uris
 from function.registry.lineage import Lineage
 
@@ -90,7 +90,7 @@ def _newest(client: Client, model_uri: str, asked: uris.ModelName) -> Any:
     latest = client.get_latest_versions(asked.name, stages)
     if not latest:
         registered = ", ".join(_versions_and_stages(client, asked.name)) or "none"
-        raise ModelLoadError(
+        raise VersionGone(
             f"{model_uri}: no version of {asked.name!r} is in stage {asked.which!r}"
             f" (registered: {registered}). Move one there, or change MODEL_URI."
         )

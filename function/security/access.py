@@ -6,6 +6,7 @@ open wants a key or a token of any scope. Nothing here is imported where AUTH is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from function.errors import Forbidden, InvalidSetting, Unauthorized
 PREDICT, ADMIN = "predict", "admin"
 SCOPES = frozenset((PREDICT, ADMIN))
 ALWAYS_OPEN = ("/health", "/health/*")
+_PATH = re.compile(r"/[^\s*?#]*\*?")
 REALM = 'Bearer realm="sentiment"'
 
 
@@ -48,7 +50,7 @@ class Access:
         """``open_paths`` as AUTH_OPEN_PATHS has them; InvalidSetting for one that is no path."""
         self._authenticator = authenticator
         given = [*filter(None, (path.strip() for path in open_paths.split(",")))]
-        if not all(path.startswith("/") and "*" not in path[:-1] for path in given):
+        if not all(_PATH.fullmatch(path) for path in given):
             expected = "paths that begin with /, comma-separated, * at the end of them only"
             raise InvalidSetting("AUTH_OPEN_PATHS", open_paths, expected)
         self._open = (*ALWAYS_OPEN, *given)
