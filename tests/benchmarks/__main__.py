@@ -18,6 +18,7 @@ from tests.benchmarks.run import SIZES, Run
 _CACHE = REPOSITORY / ".bench"
 _SENTENCES = REPOSITORY / "function" / "demo" / "sentences.tsv"
 
+NAMES = [*(competitor.name for competitor in COMPETITORS), SIZES]
 _EPILOG = f"""\
 examples:
   python -m tests.benchmarks --quick         every row twice, shortly: about ten minutes
@@ -42,12 +43,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = [*(competitor.name for competitor in COMPETITORS), SIZES]
     parser.add_argument(
         "--quick", action="store_true", help="fewer and shorter measurements, to see that all works"
     )
     parser.add_argument(
-        "--only", nargs="+", metavar="NAME", choices=names, default=names, help="measure only these"
+        "--only", nargs="+", metavar="NAME", choices=NAMES, default=NAMES, help="measure only these"
     )
     parser.add_argument(
         "--repeat",
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         written = [str(given.output / name) for name in ("report.md", "chart.svg", "results.json")]
         progress.say(f"written: {', '.join(written)}")
     progress.say((given.output / "report.md").read_text(encoding="utf-8"))
-    if not given.only and not given.quick:
+    if given.only == NAMES and not given.quick:
         progress.say("by kind of model, beside scikit-learn: ten minutes or so")
         by_kind = ["tests.benchmarks.kinds", "--output", str(given.output / "kinds.md")]
         subprocess.run([sys.executable, "-W", "ignore", "-m", *by_kind], check=True)
