@@ -314,30 +314,29 @@ def test_so_is_a_stage_that_is_empty(versions: Registry, start: Follow) -> None:
     assert "is in stage 'Production'" in (refused(server) or {})["reason"]
 
 
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (404, b"<html>no such route</html>"),
-        (404, b'{"error_code": "ENDPOINT_NOT_FOUND", "message": "no"}'),
-        (400, b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}'),
-        (400, b"The plain HTTP request was sent to HTTPS port"),
-        (401, b'{"error_code": "UNAUTHENTICATED"}'),
-        (403, b'{"error_code": "PERMISSION_DENIED"}'),
-    ],
-)
-def test_what_somebody_else_answers_says_nothing_of_the_alias(
-    registry: str, start: Follow, status: int, body: bytes
-) -> None:
-    trouble: list[str] = []
+NOT_OF_THE_ALIAS = [
+    (404, b"<html>no such route</html>"),
+    (404, b'{"error_code": "ENDPOINT_NOT_FOUND", "message": "no"}'),
+    (400, b'{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}'),
+    (400, b"The plain HTTP request was sent to HTTPS port"),
+    (401, b'{"error_code": "UNAUTHENTICATED"}'),
+    (403, b'{"error_code": "PERMISSION_DENIED"}'),
+]
+
+
+def test_what_somebody_else_answers_says_nothing_of_the_alias(registry: str, start: Follow) -> None:
+    trouble: list[tuple[int, bytes]] = []
 
     def answer(path: str) -> Reply | None:
-        return Reply(status, {}, body) if trouble else None
+        return Reply(trouble[-1][0], {}, trouble[-1][1]) if trouble else None
 
     with front(registry, answer) as listening:
         server = start(listening.url)
-        trouble.append("now")
-        assert server.request("/models/refresh", {}).status == 503
-        assert refused(server) is None
+        for status, body in NOT_OF_THE_ALIAS:
+            trouble.append((status, body))
+            reply = server.request("/models/refresh", {})
+            assert reply.status == 503 and f"answered {status}" in reply.json["detail"]
+            assert refused(server) is None
         assert [r for r in server.records() if "does not say which version" in r["message"]]
 
 
