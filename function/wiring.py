@@ -82,8 +82,6 @@ def _access(settings: Settings, log: JsonLog) -> Access | None:
     if settings.auth == "none":
         _warn_of_none(settings, log)
         return None
-    if settings.auth == "jwt" and settings.jwt_jwks.lower().startswith("http://"):
-        log.write("WARNING", "JWT_JWKS is an http:// URL: whoever is on the way can hand in keys")
     from function.security.access import Access
 
     with exit_where_invalid():
@@ -100,6 +98,8 @@ def _authenticator(settings: Settings, log: JsonLog) -> Authenticator:
         return ApiKeys(settings.api_keys, settings.api_keys_file, tell)
     from function.security import tokens
 
+    if settings.jwt_jwks.lower().startswith("http://"):
+        log.write("WARNING", "JWT_JWKS is an http:// URL: whoever is on the way can hand in keys")
     return tokens.configured(
         settings.jwt_jwks,
         settings.jwt_issuer,

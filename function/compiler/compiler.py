@@ -182,13 +182,23 @@ def _refuse_rescaled(vectorizers: Sequence[FittedVectorizer], classifier: Fitted
 
 
 def _refuse_numbers(vectorizers: Sequence[FittedVectorizer], classifier: FittedClassifier) -> None:
-    """Of large ones the squares of distances keep nothing of the terms but what rounding left."""
-    numbers = next((found.numbers for found in vectorizers if found.numbers is not None), None)
-    if numbers is not None and classifier.decision["kind"] == "nearest":
-        raise NotCompilable(
-            f"{numbers.name} makes numbers, before NearestCentroid; before linear classifiers, "
-            "naive Bayes, SVC and trees they are compiled"
-        )
+    """Of large ones the squares of distances keep nothing of the terms but what rounding left; and
+    which zeros of a sparse matrix are written is not known here."""
+    tells_missing = classifier.forest is not None and classifier.forest.missing
+    for vectorizer in vectorizers:
+        if vectorizer.numbers is None:
+            continue
+        name = vectorizer.numbers.name
+        if classifier.decision["kind"] == "nearest":
+            raise NotCompilable(
+                f"{name} makes numbers, before NearestCentroid; before linear classifiers, naive "
+                "Bayes, SVC and trees they are compiled"
+            )
+        if tells_missing and vectorizer.has_zeros:
+            raise NotCompilable(
+                f"{name} makes a sparse matrix, whose zeros are missing to XGBClassifier or not as "
+                "they are written; an array is compiled"
+            )
 
 
 def _layers(classifier: FittedClassifier) -> list[tuple[Any, int]]:
@@ -249,12 +259,6 @@ def _spread_forest(
 ) -> Forest | None:
     if classifier.forest is None:
         return None
-    for vectorizer in vectorizers if classifier.forest.missing else ():
-        if vectorizer.numbers is not None and vectorizer.has_zeros:
-            raise NotCompilable(
-                f"{vectorizer.numbers.name} makes a sparse matrix, whose zeros are missing to "
-                "XGBClassifier or not as they are written; an array is compiled"
-            )
     fitted = classifier.forest.renumbered(*_places(vectorizers))
     return pack_forest(fitted, alone=not classifier.weights)
 

@@ -205,10 +205,10 @@ def _compiled(
     except NotCompilable as exc:
         strip_in_linear_time(original.model)
         return original.predictor, str(exc)
-    if not predictor.native:
-        with stages.timed("verify"):
-            strip_in_linear_time(original.model)
-            batches.share(predictor, original.predictor)
+    with stages.timed("verify"):
+        batches.share(predictor, original.predictor)
+    if predictor.original_from_texts is not None:
+        strip_in_linear_time(original.model)
     kept = original.files.detach() if predictor.own_functions and original.files else None
     if kept is not None:  # its functions may want the files for as long as it lives
         finalize(predictor, kept[1])

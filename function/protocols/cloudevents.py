@@ -110,41 +110,41 @@ def _media_type(headers: Mapping[str, str]) -> str:
 
 
 def _event(headers: Mapping[str, str], body: bytes) -> CloudEvent:
-    try:
-        is_structured = _media_type(headers) == STRUCTURED
-        told = {"content-type": STRUCTURED} if is_structured else dict(headers)
-        event = from_http(told, body, data_unmarshaller=_as_it_is)
-        given = json.loads(body) if is_structured else event.get_attributes()
-    except _FAULTS as exc:
-        missing = [name for name in _REQUIRED if not headers.get(f"ce-{name}")]
-        is_binary = "ce-specversion" in headers and missing
-        fault = f": it has no {', '.join(missing)}" if is_binary else ""
-        raise MalformedRequest(f"This is no CloudEvent of version 1.0{fault}.") from exc
-    if fault_of_it := _fault_of(given):
-        raise MalformedRequest(f"This is no CloudEvent of version 1.0: {fault_of_it}.")
-    return event
+    if _media_type(headers) == STRUCTURED:
+        return _read(_json(body), {"content-type": STRUCTURED}, body, "This")
+    given = {name[3:]: value for name, value in headers.items() if name.startswith("ce-")}
+    return _read(given, headers, body, "This")
 
 
 def _batch(body: bytes) -> list[CloudEvent]:
-    try:
-        listed = json.loads(body)
-        if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
-            raise ValueError
-    except _FAULTS as exc:
+    listed = _json(body)
+    if not isinstance(listed, list) or len(listed) > _MOST_EVENTS:
         told = f"A batch is a JSON array of {_MOST_EVENTS} CloudEvents of version 1.0 at most."
-        raise MalformedRequest(told) from exc
-    return [_of_batch(one, place) for place, one in enumerate(listed)]
+        raise MalformedRequest(told)
+    headers = {"content-type": STRUCTURED}
+    return [
+        _read(one, headers, None, f"Event {place} of the batch") for place, one in enumerate(listed)
+    ]
 
 
-def _of_batch(given: Any, place: int) -> CloudEvent:
+def _json(body: bytes) -> Any:
+    """What it says; None where it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read(given: Any, headers: Mapping[str, str], body: bytes | None, what: str) -> CloudEvent:
+    """The event whose attributes are ``given``, and which is written so where it has no body."""
     fault = _fault_of(given)
     try:
         if fault is None:
-            content = json.dumps(given).encode()
-            return from_http({"content-type": STRUCTURED}, content, data_unmarshaller=_as_it_is)
+            content = json.dumps(given).encode() if body is None else body
+            return from_http(dict(headers), content, data_unmarshaller=_as_it_is)
     except _FAULTS:
         fault = "it cannot be read"
-    raise MalformedRequest(f"Event {place} of the batch is no CloudEvent of version 1.0: {fault}.")
+    raise MalformedRequest(f"{what} is no CloudEvent of version 1.0: {fault}.")
 
 
 def _fault_of(given: Any) -> str | None:

@@ -24,8 +24,8 @@ from function.settings import Settings
 
 JSON, CSV, BARE_CSV = "application/json", "text/csv", "text/csv; header=absent"
 """RFC 4180, section 3, has the parameter."""
-_END = ["\n", "\0end"]
-"""Lines that are rows of their own, unless a quote is open."""
+_END = "\0end"
+"""A line that is a row of its own, unless a quote is open."""
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 ERROR_CODES = {
     401: "UNAUTHENTICATED",
@@ -156,11 +156,11 @@ _READ = {
 def _from_csv(body: bytes, column: str | None, has_header: bool) -> list[Any]:
     try:
         lines = StringIO(body.decode("utf-8-sig"), newline="")
-        *found, end = csv.reader([*lines, *_END])
+        *found, end = csv.reader([*lines, _END])
         rows = [row for row in found if row]
     except (UnicodeDecodeError, csv.Error) as exc:
         raise MalformedRequest("The body is not CSV in UTF-8 that can be read.") from exc
-    if end != _END[1:]:
+    if end != [_END]:
         raise MalformedRequest("The body ends within quotes.")
     if not rows:
         raise MalformedRequest("The body holds no row.")

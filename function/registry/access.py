@@ -71,7 +71,7 @@ class NotThere(NeedsMlflow):
     """The server has nothing there (404)."""
 
 
-class NothingMeant(NeedsMlflow):
+class NothingMeant(NotThere):
     """MLflow itself says that there is no such model, version or alias."""
 
 

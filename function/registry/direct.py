@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from function.compiled.files import Files
 from function.errors import ModelLoadError
 from function.registry import published, uris, versions
-from function.registry.access import NeedsMlflow, NothingMeant, NotThere
+from function.registry.access import NeedsMlflow, NotThere
 from function.registry.lineage import Lineage
 from function.registry.published import NotPublished, Publication, PublishedFiles
 from function.registry.tracking import TrackingServer
@@ -85,7 +85,7 @@ class DirectSource:
             with _exactly():
                 try:
                     yield from server.pieces(f"{found.location}/{found.path}", name)
-                except (NotThere, NothingMeant):
+                except NotThere:
                     told = f"{found.path}/{name} is not among its artifacts"
                     raise NotPublished(told) from None
 

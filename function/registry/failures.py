@@ -96,9 +96,9 @@ def _by_code(exc: BaseException, subject: str, folder: Path | None) -> str:
     code = getattr(exc, "error_code", "")
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return _REFUSED
-    if code in NOTHING_MEANT[:2]:
+    if code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
         return f"{subject} is not there. Check MODEL_URI and MLFLOW_TRACKING_URI."
-    if code in NOTHING_MEANT:
+    if code == "INVALID_PARAMETER_VALUE":
         return f"{subject} is nothing MLflow can find. Check MODEL_URI and MLFLOW_TRACKING_URI."
     name = type(exc).__name__
     return f"{subject} cannot be loaded ({name}).{_versions(folder)}"
